@@ -1,0 +1,64 @@
+#include "core/base/crash_point.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <string>
+
+#include "core/base/check.hpp"
+
+namespace weir::detail {
+namespace {
+
+struct Settings {
+  std::string name;
+  long hit = 1;
+  const char* log_path = nullptr;
+};
+
+const Settings& settings() {
+  static const Settings from_environment = [] {
+    Settings s;
+    if (const char* at = std::getenv("WEIR_CRASH_AT")) {
+      s.name = at;
+      if (const auto colon = s.name.find(':'); colon != std::string::npos) {
+        std::from_chars(s.name.data() + colon + 1, s.name.data() + s.name.size(), s.hit);
+        s.name.resize(colon);
+      }
+    }
+    s.log_path = std::getenv("WEIR_CRASH_LOG");
+    return s;
+  }();
+  return from_environment;
+}
+
+std::array<std::atomic<long>, kCrashPoints.size()> passes;
+
+}  // namespace
+
+bool crash_points_armed = std::getenv("WEIR_CRASH_AT") != nullptr || std::getenv("WEIR_CRASH_LOG") != nullptr;
+
+void pass_crash_point(std::string_view name) {
+  const auto found = std::find(kCrashPoints.begin(), kCrashPoints.end(), name);
+  CHECK(found != kCrashPoints.end());
+  const long pass = ++passes[static_cast<std::size_t>(found - kCrashPoints.begin())];
+  const Settings& s = settings();
+  if (pass == 1 && s.log_path != nullptr) {
+    if (const int file = ::open(s.log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644); file >= 0) {
+      const std::string line = std::string(name) + '\n';
+      [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
+      ::close(file);
+    }
+  }
+  if (name == s.name && pass == s.hit) {
+    ::kill(::getpid(), SIGKILL);
+    for (;;) ::pause();  // The signal is on its way.
+  }
+}
+
+}  // namespace weir::detail

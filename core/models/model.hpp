@@ -1,0 +1,75 @@
+#pragma once
+// A model kind: forward and backward over one flat parameter buffer, and the catalogue of kinds.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/base/rng.hpp"
+#include "core/models/parameters.hpp"
+#include "core/records/event.hpp"
+
+namespace weir {
+
+struct ModelShape {
+  std::uint32_t dense = 0;    // Length of Sample::dense.
+  std::uint32_t sparse = 0;   // Size of the sparse block; indices are below it.
+  bool operator==(const ModelShape&) const = default;
+};
+
+// d loss / d parameters of one sample or a batch, as (index into the flat buffer, value) pairs; an index may repeat only
+// before finish(). Reused; no allocation once warm.
+class Gradient {
+ public:
+  void clear() {
+    indices_.clear();
+    values_.clear();
+  }
+  void add(std::uint32_t index, float value) {
+    indices_.push_back(index);
+    values_.push_back(value);
+  }
+  std::span<const std::uint32_t> indices() const { return indices_; }
+  std::span<const float> values() const { return values_; }
+  std::span<float> values() { return values_; }
+  bool finite() const;
+  double norm() const;         // Euclidean, in f64, summed in a fixed order.
+  void scale(float by);
+  // Sums repeated indices; then they are distinct and ascending.
+  void finish();
+
+ private:
+  std::vector<std::uint32_t> indices_;
+  std::vector<float> values_;
+};
+
+// Immutable but for its parameters: forward() and backward() are const and use caller-owned parameters, so that a champion
+// and its challengers share one Model.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual std::string_view kind() const = 0;
+  virtual const ModelShape& shape() const = 0;
+  virtual Parameters initial(Rng& rng) const = 0;             // Named blocks, set as the kind prescribes.
+  // The score: a logit for classification, the value for regression. Finite for finite parameters and samples.
+  virtual double forward(const Parameters& parameters, const Sample& sample) const = 0;
+  // Adds d loss / d parameters given d loss / d score. REQUIRES: the same parameters and sample as the forward() it is for.
+  virtual void backward(const Parameters& parameters, const Sample& sample, double dscore, Gradient& out) const = 0;
+  virtual TaskKind task() const = 0;
+};
+
+// Settings of a kind from the config; unknown keys are for the config layer to refuse.
+struct ModelSettings {
+  std::string kind;  // "logistic", "linear"
+  ModelShape shape;
+};
+
+// kConfig for an unknown kind (names the known ones).
+Result<std::unique_ptr<Model>> make_model(const ModelSettings& settings);
+std::vector<std::string_view> model_kinds();
+
+}  // namespace weir

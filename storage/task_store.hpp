@@ -1,0 +1,35 @@
+#pragma once
+// One task's durable side. The committer owns it; its StateReader may be used by other threads.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/records/transaction.hpp"
+
+namespace weir {
+
+struct TaskSpec {
+  std::string name;        // "inference", "learning", "source.logs", …: unique per pipeline and partition.
+  PartitionId partition;   // Of the task, and of every record it writes.
+};
+
+class TaskStore {
+ public:
+  virtual ~TaskStore() = default;
+
+  // Fences every other owner, counts an attempt (durably, before it returns), and gives the task's last committed positions
+  // and state. Call once, before the first commit.
+  virtual Result<Recovered> recover() = 0;
+
+  // Makes records, state, positions and order durable together: on return they survive kill -9 (a power cut as `sync`
+  // says) and are visible to readers, in this order of commits. On an error nothing of it is visible. Calls order.bytes(),
+  // nothing else of the transaction is changed. Resets the attempt count.
+  virtual Result<CommitId> commit(Transaction& transaction) = 0;
+
+  // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false.
+  virtual Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const = 0;
+};
+
+}  // namespace weir
