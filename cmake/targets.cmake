@@ -6,9 +6,12 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g1 -D_GLIBCXX_ASSERTIONS")
 
+# Paths relative to the project, so that another clone's objects are found in the cache; the sloppiness that precompiled
+# headers need.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
 endif()
 
 add_library(weir_flags INTERFACE)
@@ -39,7 +42,7 @@ function(weir_test NAME)
   set_tests_properties(${NAME} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
 endfunction()
 
-# weir_bench(name DEPS …)
+# weir_bench(name DEPS …): listed in the property WEIR_BENCHES, from which bench/CMakeLists.txt makes its list.
 function(weir_bench NAME)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
   if(NOT A_SOURCES)
@@ -47,4 +50,5 @@ function(weir_bench NAME)
   endif()
   add_executable(${NAME} ${A_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${A_DEPS} benchmark::benchmark)
+  set_property(GLOBAL APPEND PROPERTY WEIR_BENCHES ${NAME})
 endfunction()

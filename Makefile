@@ -1,0 +1,106 @@
+# Every target installs what is missing (Debian 12 packages; as root), configures, builds, then does its job.
+# `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CONFIG ?= configs/flights.yaml
+DATA ?=
+FUZZ_SECONDS ?= 60
+TESTS ?=
+# As many compilers as cores, but not more than one per 1.5 GiB of free memory: CAF and RocksDB headers are heavy.
+JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 1572864) } \
+  END { if (n < 1) n = 1; print n < cores ? n : cores }' /proc/meminfo)
+
+# ccache needs a place to write; a home that cannot be written to is no reason to fail.
+ifeq ($(CCACHE_DIR),)
+  ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+    export CCACHE_DIR := $(CURDIR)/build/ccache
+  endif
+endif
+
+# $(call build,PRESET,TARGETS): configures once (Ninja itself sees later changes of the CMake files) and builds.
+define build
+if [ ! -e build/$(1)/build.ninja ] || [ CMakePresets.json -nt build/$(1)/build.ninja ]; then cmake --preset $(1); fi
+nice ninja -C build/$(1) -j $(JOBS) $(2)
+endef
+# $(call ctest,PRESET,OPTIONS): the tests' scratch directories go under build/, not into /tmp.
+define ctest
+mkdir -p build/tmp && TMPDIR=$(CURDIR)/build/tmp ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure \
+  --no-tests=error $(if $(TESTS),-R '$(TESTS)') $(2)
+endef
+
+.PHONY: help
+help:  ## This list
+	@echo "make TARGET, with:"
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
+
+.PHONY: run
+run:  ## Replay two months of flights through CONFIG, then print the report (DATA=dir keeps and goes on)
+	@scripts/install_dependencies.sh build
+	@$(call build,release,weir)
+	@scripts/run.sh '$(CONFIG)' '$(DATA)'
+
+.PHONY: build
+build:  ## Build everything: the program, tests and benchmarks
+	@scripts/install_dependencies.sh build
+	@$(call build,release,all)
+
+.PHONY: test
+test:  ## Build and run every test, unit and slow
+	@scripts/install_dependencies.sh build test
+	@$(call build,release,all)
+	@$(call ctest,release)
+
+.PHONY: test-unit
+test-unit:  ## Build everything and run the quick tests only
+	@scripts/install_dependencies.sh build test
+	@$(call build,release,all)
+	@$(call ctest,release,-L unit)
+
+.PHONY: test-sanitizers
+test-sanitizers:  ## The unit tests under address+undefined and under thread sanitizer
+	@scripts/install_dependencies.sh build test
+	@$(call build,asan,all)
+	@$(call ctest,asan,-L unit)
+	@$(call build,tsan,all)
+	@$(call ctest,tsan,-L unit)
+
+.PHONY: test-faults
+test-faults:  ## The fault tests at full length: every crash point and hit, 30 random kills, power cuts
+	@scripts/install_dependencies.sh build test
+	@$(call build,release,all)
+	@export WEIR_FAULTS=full; $(call ctest,release,-L faults)
+
+.PHONY: bench
+bench:  ## Run the benchmarks: a table, and build/bench.json
+	@scripts/install_dependencies.sh build bench
+	@$(call build,release,weir benches)
+	@bench/run.py --build build/release --out build/bench.json
+
+.PHONY: fuzz
+fuzz:  ## Fuzz each parser for FUZZ_SECONDS
+	@scripts/install_dependencies.sh build test
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+.PHONY: data
+data:  ## Make the whole year of flights in build/flights (needs PyPI)
+	@scripts/install_dependencies.sh build data
+	@scripts/make_data.sh build/flights
+
+.PHONY: format
+format:  ## Format the C++ files that differ from main
+	@scripts/install_dependencies.sh build format
+	@scripts/format.sh
+
+.PHONY: tidy
+tidy:  ## Run clang-tidy over the C++ files that differ from main
+	@scripts/install_dependencies.sh build tidy
+	@$(call build,release,all)
+	@scripts/format.sh --tidy
+
+.PHONY: clean
+clean:  ## Remove build/
+	rm -rf build
