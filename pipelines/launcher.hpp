@@ -1,0 +1,66 @@
+#pragma once
+// Runs a pipeline in this process until its sources end or it is told to stop.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/result.hpp"
+#include "pipelines/pipeline_config.hpp"
+
+namespace weir {
+
+struct RunProgress {
+  std::uint64_t events = 0;        // Lines of `logs` dealt with in this run.
+  std::uint64_t outcomes = 0;
+  std::uint64_t bytes_read = 0;    // Of the stored (compressed) files; total 0: unknown or endless.
+  std::uint64_t bytes_total = 0;
+  double seconds = 0.0;            // Since the first record of this run.
+  double log_loss = 0.0;           // So far, all labelled examples of this run; NaN before the first one.
+};
+
+struct LatencySummary {            // Microseconds; count 0: not measured.
+  std::uint64_t count = 0;
+  double p50 = 0.0, p90 = 0.0, p99 = 0.0, p999 = 0.0, max = 0.0;
+};
+
+struct RunSummary {
+  bool ended = false;              // All sources ended; false: left because `stop` was set.
+  RunProgress total;
+  LatencySummary tick;             // Line taken on the task's thread -> prediction in the transaction.
+  LatencySummary committed;        // … -> commit returned (readers see it).
+  std::vector<std::string> warnings;  // What the system refused: pinning, locked memory …
+};
+
+struct RunOptions {
+  const std::atomic<int>* stop = nullptr;  // Becomes non-zero: commit and leave (a signal handler sets it). Polled.
+  std::function<void(const RunProgress&)> on_progress;  // From a thread of the pipeline, about 10 times a second.
+};
+
+// kConfig, kInUse, kFenced, kCorruption, kVersion, kIo, kFull, kInvalidInput: as in docs/operations.md.
+Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& options);
+
+struct VerifyOptions {
+  bool recompute = false;          // Also computes everything again from inputs and order alone, in an empty directory.
+  const std::atomic<int>* stop = nullptr;
+  std::function<void(const RunProgress&)> on_progress;
+};
+
+struct VerifyReport {
+  std::uint64_t events = 0, outcomes = 0, predictions = 0, examples = 0, models = 0;  // Looked at.
+  bool recomputed = false;
+  std::vector<std::string> violations;  // Each names topic, partition, offset, what was found and expected. At most 100.
+  std::uint64_t violation_count = 0;
+};
+
+// Checks what must hold (docs/architecture.md §3) over a data directory that no process holds.
+Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyOptions& options);
+
+// Opens a damaged directory from its newest whole backup and recomputes up to where it was, comparing with what had been
+// published. Returns what was done, a line each.
+Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, const RunOptions& options);
+
+}  // namespace weir

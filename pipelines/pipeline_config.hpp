@@ -1,0 +1,222 @@
+#pragma once
+// A pipeline's configuration: YAML -> plain structs, checked as a whole.
+//
+// Every key and its default is shown in configs/reference.yaml; a test keeps that file and these defaults equal. Loading never
+// stops at the first mistake: each becomes a ConfigProblem with file, line, key, what was found and what was expected.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/result.hpp"
+#include "core/records/event_schema.hpp"
+#include "core/records/topics.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+// Where one input's lines come from. Neither files nor standard input: the input's topic, which never ends.
+struct SourceConfig {
+  std::vector<std::string> files;  // Paths and globs, in order; relative to the working directory. Plain, gzip, zstd.
+  bool follow = false;             // Goes on reading as the (last) file grows, through rotation and truncation.
+  bool standard_input = false;     // Key `stdin`.
+  bool from_topic() const { return files.empty() && !standard_input; }
+  bool ends() const { return !files.empty() && !follow; }  // A plain list of files: itself the input.
+  bool operator==(const SourceConfig&) const = default;
+};
+
+enum class Learning : std::uint8_t { kCoupled, kFree };
+enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
+enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
+enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
+enum class LogKind : std::uint8_t { kEmbedded, kMemory };
+enum class GateKind : std::uint8_t { kConformal, kOff };
+enum class GatePolicy : std::uint8_t { kFlag, kBaseRate, kDrop };
+enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW, kAdaGrad, kFtrl };
+enum class ScheduleKind : std::uint8_t { kConstant, kStep, kExponential, kCosine };
+enum class ReplayKind : std::uint8_t { kUniform, kStratified };
+enum class PinMode : std::uint8_t { kAuto, kOff, kCpus };
+enum class WaitMode : std::uint8_t { kFutex, kSpin };
+enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader's thread, or on the task's own.
+
+struct NormalizationConfig {
+  double half_life = 0.0;         // Records until a value counts half in the running moments; 0: all count alike.
+  double clip = 0.0;              // Scaled numbers are clipped to ± this where the field says nothing; 0: not clipped.
+  std::uint32_t one_hot_max = 64;  // Values of one category with a slot of their own; later ones share hashed slots.
+  std::uint32_t hash_bits = 14;   // log2 of the slots shared by hashed text, crosses, and categories beyond the limit.
+  bool include_self = false;      // Whether a record's own values count in the scaler it meets.
+  bool operator==(const NormalizationConfig&) const = default;
+};
+
+struct ModelConfig {
+  std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression).
+  bool operator==(const ModelConfig&) const = default;
+};
+
+struct GateConfig {
+  GateKind kind = GateKind::kConformal;
+  double coverage = 0.9;          // Target share of outcomes inside their set.
+  std::uint32_t window = 1000;    // Newest scores that the set is cut from.
+  double gamma = 0.01;            // Step of the adaptive level.
+  GatePolicy policy = GatePolicy::kFlag;  // What becomes of a prediction that is not certified.
+  std::uint32_t warm_up = 200;    // Outcomes before anything is certified.
+  bool operator==(const GateConfig&) const = default;
+};
+
+struct ReplayConfig {
+  std::uint32_t capacity = 1000;  // Examples kept; 0: no replay.
+  std::uint32_t every = 0;        // A replay batch after so many outcomes; 0: never.
+  std::uint32_t batch = 32;
+  ReplayKind kind = ReplayKind::kUniform;
+  bool operator==(const ReplayConfig&) const = default;
+};
+
+struct ScheduleConfig {
+  ScheduleKind kind = ScheduleKind::kConstant;
+  double factor = 0.5;            // step, exponential: the rate is multiplied by it every `steps` updates (exponential: smoothly).
+  std::uint64_t steps = 100000;   // cosine: length of one cycle.
+  std::uint64_t warm_up = 0;      // Updates over which the rate rises linearly from 0.
+  bool operator==(const ScheduleConfig&) const = default;
+};
+
+struct TrainerConfig {
+  OptimizerKind optimizer = OptimizerKind::kAdaGrad;
+  double learning_rate = 0.05;
+  double l1 = 0.0;                // ftrl only.
+  double l2 = 0.0;                // adamw: the decoupled decay.
+  double momentum = 0.0;          // sgd.
+  bool nesterov = false;          // sgd.
+  double beta1 = 0.9;             // adam, adamw.
+  double beta2 = 0.999;           // adam, adamw.
+  double epsilon = 1e-8;          // adam, adamw, adagrad.
+  double ftrl_beta = 1.0;         // ftrl; its alpha is learning_rate.
+  double clip = 5.0;              // Largest Euclidean norm of a gradient; 0: not clipped.
+  std::uint32_t idle_steps = 0;   // Replay steps in a turn without input.
+  ReplayConfig replay;
+  ScheduleConfig schedule;
+  bool operator==(const TrainerConfig&) const = default;
+};
+
+// learning: free. When the learner's parameters become what is served.
+struct PromotionConfig {
+  std::uint64_t every = 1000;     // Updates between two candidates.
+  bool operator==(const PromotionConfig&) const = default;
+};
+
+struct JoinConfig {
+  Duration wait = std::chrono::hours(24);  // In event time.
+  std::uint64_t rows_max = 1'000'000;      // Waiting rows and labels.
+  bool operator==(const JoinConfig&) const = default;
+};
+
+struct LogConfig {
+  LogKind kind = LogKind::kEmbedded;
+  bool operator==(const LogConfig&) const = default;
+};
+
+struct PlacementConfig {
+  PinMode pin = PinMode::kAuto;
+  std::vector<std::uint32_t> cpus;  // With kCpus: the inference task first, then the learning task.
+  bool lock_memory = true;
+  WaitMode wait = WaitMode::kFutex;
+  ParseMode parse = ParseMode::kAhead;
+  bool operator==(const PlacementConfig&) const = default;
+};
+
+struct ReportConfig {
+  std::vector<std::string> last_outcome_by;  // Fields of the baseline "last outcome of the same …"; empty: left out.
+  bool operator==(const ReportConfig&) const = default;
+};
+
+struct PipelineConfig {
+  std::uint32_t version = 1;
+  std::string name;
+  std::uint64_t seed = 1;
+  std::string data_dir;            // Default: weir-data/NAME, relative to the working directory.
+
+  SourceConfig logs;               // sources.logs
+  SourceConfig outcomes;           // sources.outcomes
+  EventSchema logs_schema;         // schema.logs; line_bytes_max is max_line
+  EventSchema outcomes_schema;     // schema.outcomes; label_required is set
+
+  NormalizationConfig normalization;
+  ModelConfig model;
+  Learning learning = Learning::kCoupled;
+  GateConfig gate;
+  TrainerConfig trainer;
+  PromotionConfig promotion;
+  JoinConfig join;
+  std::uint64_t crc_every = 1000;        // Updates between two {version, CRC} records on `models`.
+  std::uint64_t snapshot_every = 10000;  // Updates between two whole versions on `models`.
+
+  OrderMode order = OrderMode::kAuto;
+  std::optional<Duration> idle_timeout;  // Empty (auto): see below.
+  Duration max_jump = std::chrono::hours(24);
+  std::optional<Duration> commit_interval;  // Empty (auto): 1 ms for the embedded log.
+  SyncMode sync = SyncMode::kInterval;
+  Duration sync_interval = std::chrono::milliseconds(100);
+  Duration backup_interval = std::chrono::minutes(10);  // 0: no backups.
+  std::uint64_t memory_budget = std::uint64_t(64) << 20;
+  Delivery delivery = Delivery::kExactlyOnce;
+  std::uint64_t max_line = std::uint64_t(1) << 20;
+
+  LogConfig log;
+  PlacementConfig placement;
+  std::string process;             // Empty: host name + hash of data_dir.
+  std::uint32_t standby = 0;
+  std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
+  std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
+  ReportConfig report;
+
+  // What `auto` comes to. Event time for inputs that end (files without follow), arrival for live traffic; inputs that end
+  // are always waited for (nullopt: no idle timeout), others 10 s.
+  OrderMode resolved_order() const;
+  std::optional<Duration> resolved_idle_timeout() const;
+  Duration resolved_commit_interval() const;
+  std::string topic_name(Topic topic) const;     // "<name>.<topic>" unless `topics` says otherwise.
+  Retention retention_of(Topic topic) const;
+};
+
+struct ConfigProblem {
+  bool warning = false;
+  std::string where;     // "flights.yaml:12" or "--set gate.coverage=2"
+  std::string key;       // "gate.coverage"
+  std::string found;
+  std::string expected;
+  std::string suggestion;  // "coverage", for a misspelt key or word; or empty.
+  std::string text() const;  // One line for a person.
+};
+
+struct ConfigCheck {
+  PipelineConfig config;                // Whole only if ok().
+  std::vector<ConfigProblem> problems;  // In the order of the file; warnings too.
+  bool ok() const;
+  std::string text() const;             // All problems, a line each.
+  // The config, or one kConfig error with every mistake in it.
+  Result<PipelineConfig> result() const;
+};
+
+// `sets`: "PATH=VALUE", the value in YAML, applied in turn before anything is checked.
+// `file_name`: shown in problems.
+ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, const std::vector<std::string>& sets = {});
+// The same from a file. kNotFound, kIo.
+Result<ConfigCheck> check_config_file(const std::string& path, const std::vector<std::string>& sets = {});
+// The usual way: one error with all mistakes, warnings to `warnings` if given.
+Result<PipelineConfig> load_config(const std::string& path, const std::vector<std::string>& sets = {},
+                                   std::vector<std::string>* warnings = nullptr);
+
+// Every key with its value, in the order of configs/reference.yaml: parse_config(to_yaml(c)).config equals c.
+std::string to_yaml(const PipelineConfig& config);
+
+// "1 ms", "10 min", "1h", "2 days", "0"; to_text gives the shortest form that reads back the same.
+Result<Duration> parse_duration(std::string_view text);
+std::string duration_text(Duration duration);
+// "64 MB" (2^20 bytes), "1 KiB", "4096".
+Result<std::uint64_t> parse_size(std::string_view text);
+std::string size_text(std::uint64_t bytes);
+
+}  // namespace weir
