@@ -1,0 +1,90 @@
+#include "storage/positions.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+void merge_positions(const Positions& changed, Positions& all) {
+  for (const Position& position : changed) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Position& p) {
+      return p.input == position.input && p.partition == position.partition;
+    });
+    if (same == all.end()) {
+      all.push_back(position);
+    } else {
+      *same = position;
+    }
+  }
+}
+
+Topic topic_of(InputId input) {
+  switch (input) {
+    case InputId::kLogs: return Topic::kLogs;
+    case InputId::kOutcomes: return Topic::kOutcomes;
+    case InputId::kExamples: return Topic::kExamples;
+    case InputId::kModels: return Topic::kModels;
+    case InputId::kCandidates: return Topic::kCandidates;
+    case InputId::kCapacity: return Topic::kCapacity;
+    case InputId::kSums: return Topic::kSums;
+  }
+  CHECK(false);
+}
+
+bool inputs_are_gone(const Positions& positions, const std::function<std::optional<Offset>(const Position&)>& begin_of) {
+  bool any = false;
+  for (const Position& position : positions) {
+    const std::optional<Offset> begin = begin_of(position);
+    if (!begin) continue;
+    if (position.next > *begin) return false;
+    any = true;
+  }
+  return any;
+}
+
+void assign_rest(const RecordBatch& batch, Offset from, RecordBatch& out) {
+  ByteReader reader(batch.bytes());
+  Record record;
+  for (Offset offset = batch.base(); offset < from; offset = offset.next()) CHECK(decode_record(reader, record));
+  const auto skipped = static_cast<std::uint32_t>(from.value - batch.base().value);
+  out.assign(reader.rest(), batch.count() - skipped, from, batch.append_time_us());
+}
+
+Result<void> check_spec(const TopicSpec& spec) {
+  if (spec.partitions < 1 || spec.partitions > 65536)
+    return Error{ErrorCode::kConfig, "topic '" + spec.name + "': " + std::to_string(spec.partitions) +
+                                         " partitions; expected 1 to 65536"};
+  if (spec.name.empty())
+    return Error{ErrorCode::kConfig, "topic '" + std::string(short_name(spec.topic)) + "' has an empty name"};
+  return {};
+}
+
+Result<void> check_same_topic(const TopicSpec& stored, const TopicSpec& wanted) {
+  if (stored.partitions != wanted.partitions)
+    return Error{ErrorCode::kConfig, "topic '" + wanted.name + "': stored with " + std::to_string(stored.partitions) +
+                                         " partitions, the config says " + std::to_string(wanted.partitions)};
+  if (stored.name != wanted.name)
+    return Error{ErrorCode::kConfig, "topic '" + std::string(short_name(wanted.topic)) + "': stored under the name '" +
+                                         stored.name + "', the config says '" + wanted.name + "'"};
+  return {};
+}
+
+Result<void> check_partition(const TopicSpec& spec, PartitionId partition) {
+  if (partition.value < 0 || partition.value >= spec.partitions)
+    return Error{ErrorCode::kNotFound, "topic '" + spec.name + "' has no partition " + std::to_string(partition.value) +
+                                           "; it has " + std::to_string(spec.partitions)};
+  return {};
+}
+
+Result<void> check_task(const TaskSpec& spec) {
+  if (spec.name.empty() || spec.name.size() > 255 || spec.partition.value < 0)
+    return Error{ErrorCode::kConfig, "task '" + spec.name + "' partition " + std::to_string(spec.partition.value) +
+                                         ": expected a name of 1 to 255 bytes and a partition >= 0"};
+  return {};
+}
+
+Error task_in_use(const TaskSpec& spec) {
+  return {ErrorCode::kInUse, "task '" + spec.name + "' partition " + std::to_string(spec.partition.value) +
+                                 " is open already in this process"};
+}
+
+}  // namespace weir
