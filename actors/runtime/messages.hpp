@@ -1,0 +1,13 @@
+#pragma once
+// The messages between runtime actors: control only. Rows travel by ring (input_ring), transactions by slot (commit_slot).
+
+#include <caf/atom.hpp>
+
+namespace weir {
+
+using run_atom = caf::atom_constant<caf::atom("run")>;          // To itself: the next slice of its loop.
+using stop_atom = caf::atom_constant<caf::atom("stop")>;        // Finish what is there and end.
+using restart_atom = caf::atom_constant<caf::atom("restart")>;  // To the supervisor, from itself: the back-off is over.
+using tick_atom = caf::atom_constant<caf::atom("tick")>;        // To the monitor, from itself.
+
+}  // namespace weir

@@ -1,0 +1,31 @@
+#include "actors/runtime/monitor.hpp"
+
+#include "actors/runtime/messages.hpp"
+#include "actors/runtime/thread_setup.hpp"
+
+namespace weir {
+
+caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock,
+                            const std::vector<std::unique_ptr<TaskStatus>>* statuses) {
+  self->state.name = "monitor";
+  name_thread("monitor");
+  self->delayed_send(self, plan->monitor_interval, tick_atom::value);
+  return {
+      [=](tick_atom) {
+        const std::int64_t now = clock->monotonic_ns();
+        for (const auto& status : *statuses) {
+          const std::int64_t progress = status->last_progress_ns.load(std::memory_order_relaxed);
+          if (progress != 0 && status->waiting.load() > 0 && now - progress > plan->stall_after.count() * 1000)
+            status->warn("task '" + status->task + "' has made no progress for " +
+                         std::to_string((now - progress) / 1'000'000'000) + " s while records wait");
+        }
+        if (plan->maintain)
+          if (const auto maintained = plan->maintain(); !maintained.ok())
+            statuses->front()->warn("maintenance: " + maintained.error().what);
+        self->delayed_send(self, plan->monitor_interval, tick_atom::value);
+      },
+      [=](stop_atom) { self->quit(); },
+  };
+}
+
+}  // namespace weir

@@ -1,0 +1,73 @@
+#include "actors/runtime/runtime.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
+
+#include "actors/runtime/messages.hpp"
+#include "actors/runtime/monitor.hpp"
+#include "actors/runtime/supervisor.hpp"
+
+namespace weir {
+namespace {
+
+struct SystemConfig : caf::actor_system_config {
+  SystemConfig() {
+    // Given as a string, the policy is refused with a printed type error and stealing stays (spec: sharing has the shorter
+    // tail and no idle cost here).
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t(1));
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+}  // namespace
+
+struct Runtime::Impl {
+  Impl(RuntimePlan p, TopicLog& l, const Clock& c) : plan(std::move(p)), log(l), clock(c), system(config) {}
+  RuntimePlan plan;
+  TopicLog& log;
+  const Clock& clock;
+  std::vector<std::unique_ptr<TaskStatus>> statuses;
+  std::shared_ptr<RuntimeOutcome> outcome = std::make_shared<RuntimeOutcome>();
+  SystemConfig config;
+  caf::actor_system system;  // After everything its actors refer to: its destructor waits for them.
+  caf::actor supervisor;
+  caf::actor monitor;
+};
+
+Runtime::Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(plan), log, clock)) {
+  Impl& i = *impl_;
+  for (const AppenderPlan& appender : i.plan.appenders)
+    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = appender.name;
+  for (const TaskPlan& task : i.plan.tasks)
+    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = task.name;
+  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.statuses);
+  i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.statuses, i.outcome);
+}
+
+Runtime::~Runtime() {
+  stop();
+  wait(std::chrono::hours(24));
+  caf::anon_send_exit(impl_->monitor, caf::exit_reason::user_shutdown);
+  impl_->monitor = caf::actor();
+  impl_->supervisor = caf::actor();
+}
+
+bool Runtime::wait(Duration limit) {
+  std::unique_lock lock(impl_->outcome->mutex);
+  return impl_->outcome->ended_signal.wait_for(lock, limit, [&] { return impl_->outcome->ended; });
+}
+
+void Runtime::stop() { caf::anon_send(impl_->supervisor, stop_atom::value); }
+
+Result<void> Runtime::result() const {
+  std::lock_guard lock(impl_->outcome->mutex);
+  if (impl_->outcome->error) return *impl_->outcome->error;
+  return {};
+}
+
+const std::vector<std::unique_ptr<TaskStatus>>& Runtime::statuses() const { return impl_->statuses; }
+
+}  // namespace weir

@@ -1,0 +1,48 @@
+#pragma once
+// The actor system of one process: tasks, their committers and readers, appenders, the supervisor and the monitor.
+// Nothing of CAF is visible here.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/runtime/source_appender.hpp"
+#include "actors/runtime/task_plan.hpp"
+#include "actors/runtime/task_status.hpp"
+
+namespace weir {
+
+struct RuntimePlan {
+  std::vector<TaskPlan> tasks;
+  std::vector<AppenderPlan> appenders;
+  int restarts_max = 5;                                   // Of one task, without a commit between them.
+  Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
+  // Called every `monitor_interval` on the monitor's thread: retention, backups. Errors are warnings.
+  std::function<Result<void>()> maintain;
+  Duration monitor_interval = std::chrono::seconds(1);
+  Duration stall_after = std::chrono::seconds(30);        // No progress while records wait: reported.
+};
+
+class Runtime {
+ public:
+  // Starts everything. `log` and `clock` outlive it.
+  Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock);
+  // Stops everything at once; what is not committed is dropped.
+  ~Runtime();
+
+  // Waits at most `limit` for the end of all tasks; true: they have ended (result() tells how).
+  bool wait(Duration limit);
+  // Any thread: sources are left, what was taken is committed, then the end.
+  void stop();
+  // After the end: the first error a task gave up with.
+  Result<void> result() const;
+
+  const std::vector<std::unique_ptr<TaskStatus>>& statuses() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir

@@ -1,0 +1,72 @@
+#include "actors/runtime/source_appender.hpp"
+
+#include <thread>
+
+#include "actors/runtime/source_reader.hpp"
+#include "core/base/crash_point.hpp"
+
+namespace weir {
+namespace {
+constexpr std::string_view kIdentityKey = "runtime/identity";
+constexpr std::size_t kBatchBytes = 256 * 1024;
+}  // namespace
+
+SourceAppender::SourceAppender(const AppenderPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status)
+    : plan_(plan), log_(log), clock_(clock), status_(status) {}
+
+Result<void> SourceAppender::open() {
+  TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
+  TRY_ASSIGN(const Recovered recovered, store_->recover());
+  TRY_ASSIGN(source_, plan_.open_source());
+  std::uint64_t cursor = 0;
+  for (const Position& position : recovered.positions) {
+    next_ = position.next;
+    cursor = position.cursor;
+  }
+  TRY_ASSIGN(const bool known, recovered.state->get(kIdentityKey, identity_));
+  if (known) TRY(source_->resume(next_, cursor, identity_));
+  status_.bytes_total += source_->bytes_total();
+  return {};
+}
+
+Result<Turn> SourceAppender::turn() {
+  if (stopping_.load(std::memory_order_acquire)) return Turn::kEnded;
+  const std::uint64_t before = source_->bytes_read();
+  TRY_ASSIGN(const bool got, source_->read(batch_, kBatchBytes));
+  if (!got) return source_->ended() ? Turn::kEnded : Turn::kWait;
+  crash_point("source.before_append");
+  transaction_.clear();
+  const std::int64_t now_us = clock_.wall_us();
+  std::uint64_t cursor = 0;
+  for (const LineBatch::Line& line : batch_.lines) {
+    cursor = line.cursor;
+    if (line.header) continue;
+    Record record;
+    record.value = batch_.bytes.view(line.begin, line.bytes);
+    record.event_time = EventTime(now_us);  // Its own event time is inside and not known yet.
+    if (line.line_bytes > line.bytes)
+      record.source = {kTooLongMarker, PartitionId(static_cast<std::int32_t>(line.line_crc)),
+                       Offset(static_cast<std::int64_t>(line.line_bytes))};
+    transaction_.append(plan_.topic, record);
+    next_ = next_.next();
+  }
+  transaction_.consumed.push_back({InputId::kLogs, plan_.partition, next_, cursor});
+  transaction_.order.records(InputId::kLogs, batch_.lines.size());
+  if (std::string identity = source_->identity(); identity != identity_) {
+    transaction_.state.put("", kIdentityKey, identity);
+    identity_ = std::move(identity);
+  }
+  status_.records += batch_.lines.size();
+  status_.bytes_read += source_->bytes_read() - before;
+  TRY(store_->commit(transaction_));
+  crash_point("source.after_append");
+  ++status_.commits;
+  return Turn::kProgress;
+}
+
+void SourceAppender::wait(Duration limit) {
+  // A followed file is looked at every few milliseconds: cheaper than being told of each write to a busy one.
+  std::this_thread::sleep_for(std::min<Duration>(limit, std::chrono::milliseconds(5)));
+}
+
+}  // namespace weir

@@ -1,0 +1,47 @@
+#pragma once
+// A followed file or standard input: its lines are appended to a topic, with its position in the same commit, and read from there.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "actors/runtime/runner.hpp"
+#include "actors/runtime/task_status.hpp"
+#include "core/records/topics.hpp"
+#include "sources/input_source.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+struct AppenderPlan {
+  std::string name;  // Of its task: "source.logs"
+  Topic topic = Topic::kLogs;
+  PartitionId partition;
+  std::function<Result<std::unique_ptr<InputSource>>()> open_source;
+};
+
+class SourceAppender final : public Runner {
+ public:
+  SourceAppender(const AppenderPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status);
+  Result<void> open();
+
+  Result<Turn> turn() override;
+  void wait(Duration limit) override;
+  void stop() override { stopping_.store(true, std::memory_order_release); }
+
+ private:
+  const AppenderPlan& plan_;
+  TopicLog& log_;
+  const Clock& clock_;
+  TaskStatus& status_;
+  std::unique_ptr<TaskStore> store_;
+  std::unique_ptr<InputSource> source_;
+  LineBatch batch_;
+  Transaction transaction_;
+  Offset next_;
+  std::string identity_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace weir

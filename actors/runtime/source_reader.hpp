@@ -1,0 +1,54 @@
+#pragma once
+// Reads one input of one task, parses and fetches ahead, and hands batches over by ring. Runs in a thread of its own.
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "actors/runtime/input_ring.hpp"
+#include "actors/runtime/task_plan.hpp"
+#include "actors/runtime/task_status.hpp"
+
+namespace weir {
+
+// A line in a `logs` or `outcomes` topic that its source did not keep whole is a record whose source header has this topic,
+// the length of the line as offset and its CRC32C as partition.
+inline constexpr std::string_view kTooLongMarker = "too_long";
+
+class SourceReader {
+ public:
+  // `task`: for the keys to fetch ahead; only its const, thread-safe part is used. All references outlive the reader.
+  SourceReader(const InputPlan& plan, const Task& task, InputRing& ring, TopicLog& log, const Clock& clock, TaskStatus& status);
+
+  // Opens the source or topic where the task stands. `identity`: what the task's state says of the files; empty: nothing.
+  Result<void> open(Offset next, std::uint64_t cursor, std::string_view identity);
+
+  // One batch, or a wait of at most `wait` for data or credit. False: the end is reached and told.
+  Result<bool> step(Duration wait);
+  // Makes a step that waits return. Any thread.
+  void wake();
+
+  // What identity() of the direct source was at its last batch; any thread.
+  std::string identity() const;
+
+ private:
+  Result<bool> read_source(InputBatch& batch);
+  Result<bool> read_topic(InputBatch& batch, Duration wait);
+  void fetch_ahead(InputBatch& batch);
+
+  const InputPlan& plan_;
+  const Task& task_;
+  InputRing& ring_;
+  TopicLog& log_;
+  const Clock& clock_;
+  TaskStatus& status_;
+  std::unique_ptr<InputSource> source_;
+  std::unique_ptr<TopicReader> reader_;
+  std::unique_ptr<LineParser> parser_;
+  bool ended_ = false;
+  mutable std::mutex identity_mutex_;
+  std::string identity_;
+  std::uint64_t last_bytes_read_ = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,98 @@
+#include "actors/runtime/task_actor.hpp"
+
+#include "actors/runtime/errors.hpp"
+#include "actors/runtime/messages.hpp"
+#include "actors/runtime/thread_setup.hpp"
+
+namespace weir {
+namespace {
+
+using Self = caf::stateful_actor<NamedState>;
+
+// A slice of a loop before its actor looks into its mailbox; control messages wait no longer than this.
+constexpr int kTurnsPerSlice = 64;
+constexpr Duration kLongestSleep = std::chrono::milliseconds(50);
+
+void start(Self* self, std::string name) {
+  self->state.name = std::move(name);
+  // A bug in a stage ends the actor; the supervisor hears which and starts the task again from its last commit.
+  self->set_exception_handler([](std::exception_ptr& thrown) -> caf::error {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      return to_caf({ErrorCode::kUnavailable, std::string("a stage threw: ") + e.what()});
+    }
+  });
+  self->send(self, run_atom::value);
+}
+
+// Drives turns until the end of the slice; true: the loop is over and the actor has quit.
+bool drive(Self* self, Runner& runner) {
+  for (int i = 0; i < kTurnsPerSlice; ++i) {
+    const Result<Turn> turn = runner.turn();
+    if (!turn.ok()) return self->quit(to_caf(turn.error())), true;
+    if (*turn == Turn::kEnded) return self->quit(), true;
+    if (*turn == Turn::kWait) {
+      runner.wait(kLongestSleep);
+      break;
+    }
+  }
+  self->send(self, run_atom::value);
+  return false;
+}
+
+}  // namespace
+
+caf::behavior task_actor(Self* self, TaskHostPtr host) {
+  name_thread(host->plan.name);
+  const TaskPlan& plan = host->plan;
+  if (plan.cpu >= 0)
+    if (std::string warning = pin_thread(plan.cpu); !warning.empty()) host->status.warn(std::move(warning));
+  if (std::string warning = set_thread_nice(plan.nice); !warning.empty()) host->status.warn(std::move(warning));
+  self->attach_functor([host] { host->close(); });
+  start(self, plan.name);
+  return {
+      [=](run_atom) { drive(self, host->runner); },
+      [=](stop_atom) { host->runner.stop(); },
+  };
+}
+
+caf::behavior committer_actor(Self* self, TaskHostPtr host) {
+  name_thread("commit." + host->plan.name);
+  start(self, "commit." + host->plan.name);
+  return {
+      [=](run_atom) {
+        if (host->closing.load(std::memory_order_acquire)) return self->quit();
+        host->runner.commit_step(kLongestSleep);
+        self->send(self, run_atom::value);
+      },
+  };
+}
+
+caf::behavior reader_actor(Self* self, TaskHostPtr host, std::size_t reader) {
+  const std::string name = "read." + std::string(name_of(host->plan.inputs[reader].input));
+  name_thread(name);
+  start(self, name);
+  return {
+      [=](run_atom) {
+        for (int i = 0; i < kTurnsPerSlice; ++i) {
+          if (host->closing.load(std::memory_order_acquire)) return self->quit();
+          const Result<bool> more = host->runner.reader(reader).step(kLongestSleep);
+          if (!more.ok()) return self->quit(to_caf(more.error()));
+          if (!*more) return self->quit();
+        }
+        self->send(self, run_atom::value);
+      },
+  };
+}
+
+caf::behavior appender_actor(Self* self, std::shared_ptr<SourceAppender> appender, std::string name) {
+  name_thread(name);
+  start(self, name);
+  return {
+      [=](run_atom) { drive(self, *appender); },
+      [=](stop_atom) { appender->stop(); },
+  };
+}
+
+}  // namespace weir

@@ -1,0 +1,57 @@
+#pragma once
+// What the runtime must know to run one task: made by pipelines/topology, used again at every restart of the task.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/task.hpp"
+#include "core/base/clock.hpp"
+#include "core/records/event_schema.hpp"
+#include "core/records/line_parser.hpp"
+#include "sources/input_source.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+enum class OrderPolicy : std::uint8_t { kEventTime, kArrival };
+enum class WaitPolicy : std::uint8_t { kFutex, kSpin };
+
+struct InputPlan {
+  InputId input = InputId::kLogs;
+  Topic topic = Topic::kLogs;       // Where its records are, or for a direct source, what they would be called.
+  std::string topic_name;           // In source headers.
+  PartitionId partition;
+  bool parsed = true;               // Lines, to be parsed by `schema`; else records as they are.
+  LineRole role = LineRole::kEvent;
+  EventSchema schema;
+  bool waited = true;               // A source, merged by `order`; false: feedback, taken as it comes.
+  bool parse_ahead = true;          // On the reader's thread.
+  // A direct source; empty: the topic is read.
+  std::function<Result<std::unique_ptr<InputSource>>()> open_source;
+  // A topic that a task or appender of this process writes ends when its writer has ended: the writer's name, and the end
+  // offset (negative: not yet), set by the supervisor.
+  std::string written_by;
+  std::shared_ptr<std::atomic<std::int64_t>> ends_at;
+};
+
+struct TaskPlan {
+  std::string name;
+  PartitionId partition;
+  std::function<Result<std::vector<std::unique_ptr<Stage>>>()> make_stages;
+  std::vector<InputPlan> inputs;
+  OrderPolicy order = OrderPolicy::kEventTime;
+  Duration idle_timeout = std::chrono::seconds(10);  // Negative: never.
+  Duration jump_max = std::chrono::hours(24);
+  Duration commit_interval = std::chrono::milliseconds(1);
+  std::uint64_t idle_steps = 0;      // Counted steps per turn without input.
+  std::uint64_t transaction_bytes_max = 16 << 20;
+  WaitPolicy wait = WaitPolicy::kFutex;
+  int cpu = -1;                      // Pinned there; -1: not pinned.
+  int nice = 0;
+  bool lock_memory = false;
+};
+
+}  // namespace weir

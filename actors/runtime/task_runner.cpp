@@ -1,0 +1,317 @@
+#include "actors/runtime/task_runner.hpp"
+
+#include <algorithm>
+
+#include "core/base/crash_point.hpp"
+
+namespace weir {
+namespace {
+
+// A crash loses at most the records of two transactions; that many are then committed one by one to find the culprit.
+constexpr std::uint64_t kCarefulRecords = 20'000;
+// Starts without one commit, with single records since the second: then the record at the committed position is the culprit.
+constexpr std::uint32_t kPoisonAttempts = 4;
+constexpr std::uint64_t kTurnRecords = 512;
+constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
+
+void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+std::string state_key(std::string_view what, InputId input) { return std::string(what) + "/" + std::string(name_of(input)); }
+
+}  // namespace
+
+TaskRunner::TaskRunner(const TaskPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status)
+    : plan_(plan), log_(log), clock_(clock), status_(status), slot_(wake) {}
+
+TaskRunner::~TaskRunner() = default;
+
+Result<void> TaskRunner::open() {
+  TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
+  TRY_ASSIGN(const Recovered recovered, store_->recover());
+  crash_point("recover.after_attempt");
+  TRY_ASSIGN(auto stages, plan_.make_stages());
+  task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(stages));
+  TRY(task_->restore(recovered));
+
+  if (recovered.attempts > 1) careful_left_ = kCarefulRecords;
+  poisoned_ = recovered.attempts >= kPoisonAttempts;
+  if (recovered.attempts > 1)
+    status_.warn("task '" + plan_.name + "' has started " + std::to_string(recovered.attempts) +
+                 " times since its last commit: it commits record by record for now" +
+                 (poisoned_ ? ", and refuses the record that stopped it" : ""));
+
+  std::vector<InputQueue*> waited;
+  inputs_.resize(plan_.inputs.size());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    input.plan = &plan_.inputs[i];
+    input.ring = std::make_unique<InputRing>(wake);
+    std::unique_ptr<LineParser> parser;
+    if (input.plan->parsed) {
+      TRY_ASSIGN(parser, make_line_parser(input.plan->schema, input.plan->role));
+    }
+    input.queue = std::make_unique<InputQueue>(
+        InputQueue::Settings{input.plan->input, input.plan->parsed, plan_.jump_max}, std::move(parser));
+    std::string value;
+    TRY_ASSIGN(const bool known, task_->load_runtime(recovered, state_key("max", input.plan->input), value));
+    if (known) {
+      ByteReader reader(value);
+      input.saved_max = reader.fixed<std::int64_t>();
+      if (!reader.finished())
+        return Error{ErrorCode::kCorruption, "task '" + plan_.name + "', state entry 'runtime/max': " +
+                                                 std::to_string(value.size()) + " bytes, expected 8; run 'weir repair'"};
+      input.queue->set_running_max(input.saved_max);
+    }
+    TRY_ASSIGN(const bool identified, task_->load_runtime(recovered, state_key("identity", input.plan->input), value));
+    input.saved_identity = identified ? value : std::string();
+    auto reader = std::make_unique<SourceReader>(*input.plan, *task_, *input.ring, log_, clock_, status_);
+    TRY(reader->open(task_->position(input.plan->input), task_->cursor(input.plan->input), input.saved_identity));
+    readers_.push_back(std::move(reader));
+    if (input.plan->waited) waited.push_back(input.queue.get());
+  }
+  merge_ = std::make_unique<EventTimeMerge>(std::move(waited));
+  last_commit_ns_ = clock_.monotonic_ns();
+  return {};
+}
+
+TaskRunner::Input& TaskRunner::input_of(InputQueue& queue) {
+  for (Input& input : inputs_)
+    if (input.queue.get() == &queue) return input;
+  CHECK(false);
+  return inputs_[0];
+}
+
+void TaskRunner::drain_rings() {
+  std::uint64_t waiting = 0;
+  for (Input& input : inputs_) {
+    while (auto batch = input.ring->pop()) input.queue->push(std::move(batch));
+    waiting += input.queue->waiting();
+  }
+  status_.waiting.store(waiting, std::memory_order_relaxed);
+}
+
+void TaskRunner::return_batches() {
+  for (Input& input : inputs_)
+    while (auto batch = input.queue->take_used()) {
+      if (input.adopted == batch.get()) input.adopted = nullptr;
+      input.ring->recycle(std::move(batch));
+    }
+}
+
+InputQueue* TaskRunner::choose() {
+  for (Input& input : inputs_)
+    if (!input.plan->waited && input.queue->has_next()) return input.queue.get();
+  return plan_.order == OrderPolicy::kEventTime ? merge_->next() : choose_by_arrival();
+}
+
+InputQueue* TaskRunner::choose_by_arrival() {
+  if (arrival_left_ > 0) {
+    Input& input = inputs_[arrival_turn_];
+    if (input.plan->waited && input.queue->has_next()) {
+      --arrival_left_;
+      return input.queue.get();
+    }
+  }
+  for (std::size_t step = 0; step < inputs_.size(); ++step) {
+    arrival_turn_ = (arrival_turn_ + 1) % inputs_.size();
+    Input& input = inputs_[arrival_turn_];
+    if (!input.plan->waited || !input.queue->has_next()) continue;
+    arrival_left_ = kArrivalRun - 1;
+    return input.queue.get();
+  }
+  return nullptr;
+}
+
+bool TaskRunner::declare_idle(std::int64_t now) {
+  if (plan_.order != OrderPolicy::kEventTime || plan_.idle_timeout.count() < 0) return false;
+  // One that has records waiting keeps its place: only where others could go on is silence worth an entry.
+  bool others = false;
+  for (Input& input : inputs_) others = others || (input.plan->waited && input.queue->has_next());
+  if (!others) return false;
+  bool declared = false;
+  for (const InputId id : merge_->waited_for()) {
+    for (Input& input : inputs_) {
+      if (input.plan->input != id) continue;
+      const std::int64_t quiet_since = input.ring->quiet_since_ns();
+      if (quiet_since == 0 || now - quiet_since < plan_.idle_timeout.count() * 1000) continue;
+      merge_->set_idle(id);
+      slot_.open().transaction.order.idle(id);
+      declared = true;
+    }
+  }
+  return declared;
+}
+
+bool TaskRunner::sources_ended() {
+  bool any = false;
+  for (Input& input : inputs_) {
+    if (!input.plan->waited) continue;
+    any = true;
+    if (!input.queue->ended()) return false;
+  }
+  return any;
+}
+
+Result<void> TaskRunner::process_one(InputQueue& queue) {
+  Input& input = input_of(queue);
+  CommitSlot::Work& work = slot_.open();
+  if (InputBatch* batch = queue.head_batch(); batch != input.adopted) {
+    input.adopted = batch;
+    const auto stages = task_->stages();
+    for (std::size_t i = 0; i < batch->fetched.size(); ++i)
+      if (batch->fetched[i].keys.count() > 0) stages[i]->keyed()->adopt(batch->fetched[i]);
+  }
+  RecordView view;
+  view.source = {input.plan->topic_name, input.plan->partition, queue.next_offset()};
+  std::uint64_t cursor = 0;
+  if (input.plan->parsed) {
+    ParsedRecord* parsed = queue.peek();
+    if (poisoned_) {
+      parsed->kind = ParsedKind::kRefused;
+      parsed->refusal = {Reason::kPoison, "processing it stopped the task again and again"};
+    }
+    view.parsed = parsed;
+    view.record.value = parsed->line;
+    cursor = parsed->cursor;
+  } else {
+    view.record = *queue.peek_record();
+  }
+  work.taken_ns.push_back(queue.taken_ns());
+  if (poisoned_ && input.plan->parsed) {
+    poisoned_ = false;
+    TRY(task_->process_poison(input.plan->input, view, cursor, work.transaction));
+  } else {
+    TRY(task_->process(input.plan->input, view, cursor, work.transaction));
+  }
+  queue.pop();
+  if (input.plan->input == InputId::kLogs) status_.events.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+bool TaskRunner::commit_due(std::int64_t now) const {
+  return careful_left_ > 0 || now - last_commit_ns_ >= plan_.commit_interval.count() * 1000;
+}
+
+Result<void> TaskRunner::hand_over() {
+  CommitSlot::Work& work = slot_.open();
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (input.queue->running_max() != input.saved_max) {
+      input.saved_max = input.queue->running_max();
+      ByteBuffer bytes;
+      bytes.append_fixed(input.saved_max);
+      task_->save_runtime(work.transaction, state_key("max", input.plan->input), bytes.view());
+    }
+    if (!input.plan->open_source) continue;
+    if (std::string identity = readers_[i]->identity(); identity != input.saved_identity) {
+      task_->save_runtime(work.transaction, state_key("identity", input.plan->input), identity);
+      input.saved_identity = std::move(identity);
+    }
+  }
+  work.id = task_->next_commit();
+  task_->close(work.transaction);
+  crash_point("task.before_commit");
+  last_commit_ns_ = clock_.monotonic_ns();
+  slot_.hand_over();
+  return {};
+}
+
+Result<void> TaskRunner::collect_commit() {
+  CommitSlot::Work* done = slot_.take_done();
+  if (done == nullptr) return {};
+  if (!slot_.result().ok()) return slot_.result().error();
+  crash_point("commit.after_ack");
+  CHECK(*slot_.result() == done->id);
+  task_->committed(done->id);
+  const std::int64_t now = clock_.monotonic_ns();
+  for (const std::int64_t taken : done->taken_ns) status_.committed.add(now - taken);
+  status_.commits.fetch_add(1, std::memory_order_relaxed);
+  status_.last_commit_us.store(clock_.wall_us(), std::memory_order_relaxed);
+  done->taken_ns.clear();
+  done->transaction.clear();
+  slot_.release();
+  return {};
+}
+
+Result<Turn> TaskRunner::turn() {
+  TRY(collect_commit());
+  drain_rings();
+  const bool stopping = stopping_.load(std::memory_order_acquire);
+  std::uint64_t done = 0;
+  std::int64_t now = clock_.monotonic_ns();
+  while (!stopping && done < kTurnRecords) {
+    CommitSlot::Work& work = slot_.open();
+    // Credit: while one transaction is being written, the other grows to a bound and then waits.
+    if (slot_.in_flight() && (careful_left_ > 0 || work.transaction.record_bytes() > plan_.transaction_bytes_max)) break;
+    InputQueue* queue = choose();
+    if (queue == nullptr) {
+      if (!declare_idle(now)) break;
+      continue;
+    }
+    TRY(process_one(*queue));
+    ++done;
+    const std::int64_t after = clock_.monotonic_ns();
+    status_.tick.add(after - now);
+    now = after;
+    if (careful_left_ > 0) {
+      --careful_left_;
+      break;
+    }
+    if ((done & 15) == 0 && !slot_.in_flight() && commit_due(now)) break;
+  }
+  if (done > 0) {
+    status_.records.fetch_add(done, std::memory_order_relaxed);
+    status_.last_progress_ns.store(now, std::memory_order_relaxed);
+  }
+  return_batches();
+
+  std::uint64_t steps = 0;
+  if (!stopping && done == 0 && plan_.idle_steps > 0 && !slot_.in_flight()) {
+    TRY_ASSIGN(steps, task_->idle(plan_.idle_steps, slot_.open().transaction));
+  }
+  const bool ended = stopping || sources_ended();
+  if (!slot_.in_flight() && !slot_.open().transaction.empty() && (ended || commit_due(now))) {
+    TRY(hand_over());
+    return Turn::kProgress;
+  }
+  if (done > 0 || steps > 0) return Turn::kProgress;
+  if (ended && !slot_.in_flight() && slot_.open().transaction.empty()) return Turn::kEnded;
+  return Turn::kWait;
+}
+
+void TaskRunner::wait(Duration limit) {
+  const std::uint32_t ticket = wake.ticket();
+  // Whatever came before the ticket must be seen here; what comes after it ends the wait.
+  for (Input& input : inputs_)
+    if (input.ring->has_batch()) return;
+  if (slot_.take_done() != nullptr || (stopping_.load(std::memory_order_acquire) && !slot_.in_flight())) return;
+  std::int64_t ns = limit.count() * 1000;
+  if (!slot_.in_flight() && !slot_.open().transaction.empty())
+    ns = std::min(ns, last_commit_ns_ + plan_.commit_interval.count() * 1000 - clock_.monotonic_ns());
+  if (ns <= 0) return;
+  if (plan_.wait == WaitPolicy::kSpin) {
+    const std::int64_t until = clock_.monotonic_ns() + ns;
+    while (wake.ticket() == ticket && clock_.monotonic_ns() < until) pause_cpu();
+    return;
+  }
+  wake.wait(ticket, ns);
+}
+
+void TaskRunner::commit_step(Duration wait) {
+  const std::uint32_t ticket = slot_.committer.ticket();
+  CommitSlot::Work* work = slot_.take_handed();
+  if (work == nullptr) {
+    slot_.committer.wait(ticket, wait.count() * 1000);
+    work = slot_.take_handed();
+    if (work == nullptr) return;
+  }
+  slot_.done(store_->commit(work->transaction));
+}
+
+}  // namespace weir

@@ -1,0 +1,91 @@
+#pragma once
+// The loop of one task: takes records in order, runs them through the chain, cuts transactions and hands them to the committer.
+// Knows no thread and no actor: turn() is called by whoever drives it.
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/runtime/commit_slot.hpp"
+#include "actors/runtime/input_ring.hpp"
+#include "actors/runtime/runner.hpp"
+#include "actors/runtime/source_reader.hpp"
+#include "actors/runtime/task_plan.hpp"
+#include "actors/runtime/task_status.hpp"
+#include "sources/merge.hpp"
+
+namespace weir {
+
+// Everything that belongs to one run of a task, from recovery to its end or failure. A restart makes a new one.
+class TaskRunner final : public Runner {
+ public:
+  // All references outlive it.
+  TaskRunner(const TaskPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status);
+  ~TaskRunner();
+
+  // Opens the store, recovers, restores the stages and opens the sources where the task stands.
+  Result<void> open();
+
+  // Takes about 512 records at most.
+  Result<Turn> turn() override;
+  // Wakes also when a commit is due.
+  void wait(Duration limit) override;
+  void stop() override {
+    stopping_.store(true, std::memory_order_release);
+    wake.notify();
+  }
+
+  // The committer's side: writes one handed-over transaction, or waits for one at most `wait`.
+  void commit_step(Duration wait);
+
+  void wake_committer() { slot_.committer.notify(); }
+
+  std::size_t readers() const { return readers_.size(); }
+  SourceReader& reader(std::size_t i) { return *readers_[i]; }
+  const TaskPlan& plan() const { return plan_; }
+  TaskStatus& status() { return status_; }
+
+  WakeSignal wake;
+
+ private:
+  struct Input {
+    const InputPlan* plan = nullptr;
+    std::unique_ptr<InputRing> ring;
+    std::unique_ptr<InputQueue> queue;
+    std::string saved_identity;
+    std::int64_t saved_max = INT64_MIN;
+    InputBatch* adopted = nullptr;  // The batch whose fetched entries the stages have.
+  };
+
+  InputQueue* choose();
+  InputQueue* choose_by_arrival();
+  void drain_rings();
+  void return_batches();
+  bool declare_idle(std::int64_t now);
+  Result<void> process_one(InputQueue& queue);
+  Result<void> collect_commit();
+  bool commit_due(std::int64_t now) const;
+  Result<void> hand_over();
+  Input& input_of(InputQueue& queue);
+  bool sources_ended();
+
+  const TaskPlan& plan_;
+  TopicLog& log_;
+  const Clock& clock_;
+  TaskStatus& status_;
+  std::unique_ptr<TaskStore> store_;
+  std::unique_ptr<Task> task_;
+  CommitSlot slot_;
+  std::vector<Input> inputs_;
+  std::unique_ptr<EventTimeMerge> merge_;
+  std::vector<std::unique_ptr<SourceReader>> readers_;
+  std::atomic<bool> stopping_{false};
+  std::int64_t last_commit_ns_ = 0;    // When the last transaction was handed over.
+  std::size_t arrival_turn_ = 0;       // Order by arrival: whose turn it is,
+  std::uint64_t arrival_left_ = 0;     // and for how many more records.
+  std::uint64_t careful_left_ = 0;     // Records to commit one by one, after a run that did not live to its first commit.
+  bool poisoned_ = false;              // The next record killed the task: refuse it unprocessed.
+};
+
+}  // namespace weir

@@ -1,0 +1,46 @@
+#pragma once
+// What a running task tells others of itself. Written by the task's threads, read by any.
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/base/latency_histogram.hpp"
+
+namespace weir {
+
+struct TaskStatus {
+  std::string task;
+  std::atomic<std::uint64_t> records{0};         // Input records processed since the process began.
+  std::atomic<std::uint64_t> events{0};          // Of them log records.
+  std::atomic<std::uint64_t> commits{0};
+  std::atomic<std::uint64_t> restarts{0};
+  std::atomic<std::uint64_t> waiting{0};         // Records read and not processed.
+  std::atomic<std::uint64_t> bytes_read{0};      // Of direct sources, as stored.
+  std::atomic<std::uint64_t> bytes_total{0};
+  std::atomic<double> log_loss_sum{0.0};
+  std::atomic<std::uint64_t> log_loss_count{0};
+  std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
+  std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
+  LatencyHistogram tick;                         // From the line taken from its ring to the prediction in the transaction.
+  LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
+
+  void warn(std::string text) {
+    std::lock_guard lock(mutex_);
+    for (const std::string& known : warnings_)
+      if (known == text) return;
+    warnings_.push_back(std::move(text));
+  }
+  std::vector<std::string> warnings() const {
+    std::lock_guard lock(mutex_);
+    return warnings_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace weir
