@@ -7,7 +7,8 @@
 // StateReader: ahead of the tick by prefetch, else on the spot (counted in cold_reads()).
 //
 // Owned by one stage, used on the task's thread, except for fetch(), which a reader thread calls. After warm-up find,
-// upsert and erase allocate nothing while the number and size of resident entries stay as they were.
+// upsert and erase allocate nothing while the number and size of resident entries stay as they were. A resident lookup is
+// a hash and two cache lines; each lookup that makes an entry resident pays for a bounded part of the eviction.
 
 #include <atomic>
 #include <cstdint>
@@ -61,20 +62,24 @@ class KeyedState {
   KeyedState(const KeyedState&) = delete;
   KeyedState& operator=(const KeyedState&) = delete;
 
-  // Starts over on committed state: entries are those under `prefix` + "k". Drops everything resident.
-  Result<void> load(const StageState& state);
+  // Starts over on committed state: entries are those under `prefix` + "k". Drops everything resident, then reads the first
+  // entries until `preload_bytes` or half the budget: a small state is resident at once and never asks for a fetch.
+  Result<void> load(const StageState& state, std::size_t preload_bytes = 4 << 20);
 
-  // The entry's value, or an empty view with found == false. Valid until the next call that is not const.
+  // The entry's value, 8-byte aligned, or an empty view with found == false. Valid until the next call that is not const.
   struct Found {
     char* data = nullptr;   // Change in place only after touch(), or through upsert().
     std::uint32_t size = 0;
     bool found = false;
+    void* entry = nullptr;  // For touch().
     std::string_view view() const { return {data, size}; }
   };
   Found find(std::string_view key);
   // The entry's value with room for `size` bytes, made if absent (zeros; `found` tells). Keeps its first bytes when the size
-  // changes. Marks it dirty.
+  // changes, new ones are zero. Marks it dirty.
   Found upsert(std::string_view key, std::uint32_t size);
+  // Marks what find() has just returned dirty, without looking it up again. REQUIRES: found.
+  void touch(const Found& found);
   void erase(std::string_view key);
 
   // Writes every entry changed since the last save. They count as committed once committed() has been told
@@ -84,29 +89,26 @@ class KeyedState {
 
   // True if some entries may not be resident: then the reader thread fetches ahead. Any thread.
   bool needs_fetch() const { return maybe_cold_.load(std::memory_order_relaxed); }
-  // Reads `entries.keys` from committed state. Any thread; touches nothing resident.
+  // Reads `entries.keys` from committed state. Any thread, not during load(); touches nothing resident.
   Result<void> fetch(FetchedEntries& entries) const;
-  // Makes them resident where they are not, unless they could be out of date: an entry evicted after `as_of`.
+  // Makes them resident where they are not (absent ones too, as known to be absent), unless they could be out of date: an
+  // entry changed after `as_of` and evicted since. The guard keeps the commit per group of keys, so it may refuse too much,
+  // never too little.
   void adopt(const FetchedEntries& entries);
 
   // The first failure of the StateReader, if any (kCorruption, kIo): find then says "not found", and the task must stop.
-  const Error* error() const { return failed_ ? &error_ : nullptr; }
+  const Error* error() const;
 
-  std::size_t resident_bytes() const { return resident_bytes_; }
-  std::size_t resident_count() const { return resident_count_; }
-  std::uint64_t cold_reads() const { return cold_reads_; }
-  std::uint64_t evictions() const { return evictions_; }
+  std::size_t resident_bytes() const;
+  std::size_t resident_count() const;   // Entries, known-absent ones included.
+  std::uint64_t cold_reads() const;     // Lookups that had to ask the StateReader on the spot.
+  std::uint64_t evictions() const;
+  std::uint64_t refused_adoptions() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
   std::atomic<bool> maybe_cold_{false};
-  bool failed_ = false;
-  Error error_;
-  std::size_t resident_bytes_ = 0;
-  std::size_t resident_count_ = 0;
-  std::uint64_t cold_reads_ = 0;
-  std::uint64_t evictions_ = 0;
 };
 
 }  // namespace weir
