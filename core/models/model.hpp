@@ -38,14 +38,21 @@ class Gradient {
   std::span<float> values() { return values_; }
   bool finite() const;
   double norm() const;         // Euclidean, in f64, summed in a fixed order.
-  void scale(float by);
+  void scale(double by);
   // Sums repeated indices; then they are distinct and ascending.
   void finish();
 
  private:
   std::vector<std::uint32_t> indices_;
   std::vector<float> values_;
+  std::vector<std::uint64_t> order_;  // Scratch of finish().
+  std::vector<float> sorted_;
 };
+
+// Euclidean norm in f64 over 8 fixed lanes.
+double lane_norm(std::span<const float> values);
+
+struct LinearLayout;
 
 // Immutable but for its parameters: forward() and backward() are const and use caller-owned parameters, so that a champion
 // and its challengers share one Model.
@@ -60,6 +67,8 @@ class Model {
   // Adds d loss / d parameters given d loss / d score. REQUIRES: the same parameters and sample as the forward() it is for.
   virtual void backward(const Parameters& parameters, const Sample& sample, double dscore, Gradient& out) const = 0;
   virtual TaskKind task() const = 0;
+  // Set if the score is linear in the sample (linear_model.hpp): such a model learns by the fused step.
+  virtual const LinearLayout* linear() const { return nullptr; }
 };
 
 // Settings of a kind from the config; unknown keys are for the config layer to refuse.

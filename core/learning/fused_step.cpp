@@ -1,0 +1,146 @@
+#include "core/learning/fused_step.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/learning/gradient_clip.hpp"
+#include "core/learning/optimizer_rules.hpp"
+#include "core/models/finite.hpp"
+
+namespace weir {
+
+using Kind = OptimizerSettings::Kind;
+
+bool FusedStep::supports(const Model& model, const OptimizerSettings& s) {
+  if (model.linear() == nullptr || !s.groups.empty()) return false;
+  return (s.kind == Kind::kSgd && s.momentum == 0.0) || s.kind == Kind::kAdaGrad || s.kind == Kind::kFtrl;
+}
+
+// Fills indices_ and the sparse part of gradient_ in ascending order, repeated indices summed in the sample's order.
+std::size_t FusedStep::sort_sparse(const LinearLayout& layout, const Sample& sample, double dscore) {
+  const std::size_t count = sample.indices.size();
+  float* out = gradient_.data() + layout.dense + 1;
+  bool ascending = true;
+  for (std::size_t i = 1; i < count; ++i) ascending &= sample.indices[i - 1] < sample.indices[i];
+  if (ascending) {
+    for (std::size_t i = 0; i < count; ++i) {
+      indices_[i] = layout.sparse + sample.indices[i];
+      out[i] = static_cast<float>(dscore * double(sample.values[i]));
+    }
+    return count;
+  }
+  for (std::size_t i = 0; i < count; ++i) order_[i] = std::uint64_t(sample.indices[i]) << 32 | i;
+  if (count > 64) {
+    std::sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count));
+  } else {
+    for (std::size_t i = 1; i < count; ++i) {
+      const std::uint64_t key = order_[i];
+      std::size_t at = i;
+      for (; at > 0 && order_[at - 1] > key; --at) order_[at] = order_[at - 1];
+      order_[at] = key;
+    }
+  }
+  std::size_t to = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t index = layout.sparse + static_cast<std::uint32_t>(order_[i] >> 32);
+    const auto g = static_cast<float>(dscore * double(sample.values[order_[i] & 0xffffffffU]));
+    if (to > 0 && indices_[to - 1] == index) {
+      out[to - 1] += g;
+    } else {
+      indices_[to] = index;
+      out[to++] = g;
+    }
+  }
+  return to;
+}
+
+template <class Rule>
+bool FusedStep::update(const LinearLayout& layout, std::size_t sparse, Optimizer& optimizer, Parameters& parameters,
+                       const Rule& rule) {
+  const std::size_t dense = layout.dense + 1;  // With the bias, which follows.
+  const std::size_t count = dense + sparse;
+  float* theta = parameters.data();
+  double* m = Rule::kSlots > 0 ? optimizer.moments_[0].data() : nullptr;
+  double* n = Rule::kSlots > 1 ? optimizer.moments_[1].data() : nullptr;
+  const float* __restrict g = gradient_.data();
+  float* __restrict values = values_.data();
+  double* __restrict first = first_.data();
+  double* __restrict second = second_.data();
+  const auto one = [&](std::size_t i, std::size_t at) {
+    if constexpr (Rule::kSlots == 0) {
+      values[i] = static_cast<float>(rule(double(theta[at]), double(g[i])));
+    } else if constexpr (Rule::kSlots == 1) {
+      double a = m[at];
+      values[i] = static_cast<float>(rule(double(theta[at]), double(g[i]), a));
+      first[i] = a;
+    } else {
+      double a = m[at];
+      double b = n[at];
+      values[i] = static_cast<float>(rule(double(theta[at]), double(g[i]), a, b));
+      first[i] = a;
+      second[i] = b;
+    }
+  };
+  for (std::size_t i = 0; i < dense; ++i) one(i, i);
+  for (std::size_t i = 0; i < sparse; ++i) one(dense + i, indices_[i]);
+  if (!all_finite(std::span<const float>(values, count))) return false;
+  if (Rule::kSlots > 0 && !all_finite(std::span<const double>(first, count))) return false;
+  if (Rule::kSlots > 1 && !all_finite(std::span<const double>(second, count))) return false;
+
+  char* dirty = parameters.dirty_flags();
+  std::memcpy(theta, values, dense * sizeof(float));
+  if constexpr (Rule::kSlots > 0) std::memcpy(m, first, dense * sizeof(double));
+  if constexpr (Rule::kSlots > 1) std::memcpy(n, second, dense * sizeof(double));
+  const std::size_t pages = (dense + Parameters::kPageFloats - 1) / Parameters::kPageFloats;
+  std::memset(dirty, 1, pages);
+  std::memset(optimizer.dirty_.data(), 1, pages);
+  for (std::size_t i = 0; i < sparse; ++i) {
+    const std::uint32_t at = indices_[i];
+    theta[at] = values[dense + i];
+    if constexpr (Rule::kSlots > 0) m[at] = first[dense + i];
+    if constexpr (Rule::kSlots > 1) n[at] = second[dense + i];
+    dirty[at / Parameters::kPageFloats] = 1;
+    optimizer.dirty_[at / Parameters::kPageFloats] = 1;
+  }
+  return true;
+}
+
+bool FusedStep::step(const LinearLayout& layout, const Sample& sample, double dscore, Optimizer& optimizer,
+                     Parameters& parameters) {
+  const std::size_t most = layout.dense + 1 + sample.indices.size();
+  if (gradient_.size() < most) {
+    gradient_.resize(most);
+    values_.resize(most);
+    first_.resize(most);
+    second_.resize(most);
+    indices_.resize(most);
+    order_.resize(most);
+  }
+  const float* __restrict x = sample.dense.data();
+  float* __restrict g = gradient_.data();
+  for (std::size_t i = 0; i < layout.dense; ++i) g[i] = static_cast<float>(dscore * double(x[i]));
+  g[layout.dense] = static_cast<float>(dscore);
+  const std::size_t sparse = sort_sparse(layout, sample, dscore);
+
+  const OptimizerSettings& s = optimizer.settings_;
+  const std::span<float> gradient(g, layout.dense + 1 + sparse);
+  optimizer.counters_dirty_ = true;
+  bool taken = all_finite(std::span<const float>(gradient));
+  if (taken) {
+    clip(gradient, s.clip, s.clip_at);
+    switch (s.kind) {
+      case Kind::kSgd: taken = update(layout, sparse, optimizer, parameters, rules::Sgd{optimizer.rate(), s.l2}); break;
+      case Kind::kAdaGrad:
+        taken = update(layout, sparse, optimizer, parameters, rules::AdaGrad{optimizer.rate(), s.l2, s.epsilon});
+        break;
+      case Kind::kFtrl:
+        taken = update(layout, sparse, optimizer, parameters, rules::Ftrl{optimizer.rate(), s.ftrl_beta, s.l1, s.l2});
+        break;
+      default: CHECK(false);
+    }
+  }
+  ++(taken ? optimizer.steps_ : optimizer.refused_);
+  return taken;
+}
+
+}  // namespace weir
