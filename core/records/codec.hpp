@@ -1,0 +1,135 @@
+#pragma once
+// The bytes of Weir's own records: JSON for people and their programs (docs/schemas), Protobuf between tasks (weir.proto).
+//
+// Writers append to a buffer and allocate nothing once it is warm; readers give views into the bytes and into the caller's
+// scratch, check every length, and never read past the end: any bytes may be given to them.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/base/byte_buffer.hpp"
+#include "core/records/event.hpp"
+#include "core/records/record.hpp"
+#include "core/records/topics.hpp"
+
+namespace weir {
+
+inline constexpr std::size_t kDeadLetterBytesMax = 64 << 10;  // Kept of the original.
+inline constexpr std::size_t kPartBytesMax = 900'000;         // Our own records are cut into parts above this.
+
+// --- JSON ---
+
+// Topics `predictions` and `abstained` (prediction.schema.json). `partition`: of the task; model_version is "partition/version".
+void write_prediction_json(const Event& event, const Prediction& prediction, const Source& source, TaskKind kind,
+                           PartitionId partition, ByteBuffer& out, std::optional<std::uint64_t> n = std::nullopt);
+
+// Topic `dead-letters` (dead_letter.schema.json).
+struct DeadLetter {
+  Reason reason = Reason::kMalformed;
+  std::string_view detail;
+  Source source;
+  std::optional<EventTime> event_time;
+  std::string_view line;         // What there is of it; at most 64 KiB of it are written.
+  std::uint64_t line_bytes = 0;  // Of the whole line.
+  std::uint32_t line_crc = 0;    // CRC32C of the whole line.
+};
+void write_dead_letter_json(const DeadLetter& letter, ByteBuffer& out);
+// From a refused or poisoned line; computes the CRC where the parser left it to us.
+DeadLetter dead_letter_of(const ParsedRecord& parsed, Reason reason, std::string_view detail, const Source& source);
+
+// Topic `unjoined` (unjoined.schema.json): an outcome that met no prediction. The numbers are stored.
+enum class UnjoinedReason : std::uint8_t { kInvalid = 0, kNoId = 1, kDuplicate = 2, kExpired = 3, kUnmatched = 4 };
+inline constexpr std::size_t kUnjoinedReasonCount = 5;
+std::string_view name_of(UnjoinedReason reason);  // "invalid", "no_id", "duplicate", "expired", "unmatched"
+struct Unjoined {
+  std::optional<Id> id;
+  UnjoinedReason reason = UnjoinedReason::kInvalid;
+  std::string_view detail;
+  std::optional<double> label;
+  std::optional<EventTime> event_time;
+  Source source;
+};
+void write_unjoined_json(const Unjoined& unjoined, ByteBuffer& out);
+
+// Topic `alerts` (alert.schema.json).
+struct Alert {
+  std::string_view alert;     // What kind: "drift", "rollback", …; also the record's key.
+  std::string_view message;   // For a person.
+  EventTime event_time;
+  PartitionId partition;
+  std::optional<double> value;
+  std::optional<double> threshold;
+};
+void write_alert_json(const Alert& alert, ByteBuffer& out);
+
+// The value of a record of `topic` as one JSON object without newline, for `weir tail --json`: JSON topics as they are,
+// Protobuf ones rendered, lines of yours as they are if they are JSON objects, else {"line": …} or {"line_base64": …}.
+// False, with nothing appended, for malformed Protobuf or a topic without a message.
+bool write_value_json(Topic topic, std::string_view value, ByteBuffer& out);
+
+// --- Example (weir.proto) ---
+
+// A row is an encoded Example without its outcome; row + outcome is the encoded Example, so joining copies and encodes nothing.
+std::size_t row_bytes_max(const Example& row);       // Room that encode_row_to needs.
+char* encode_row_to(const Example& row, char* to);   // Returns the end.
+void encode_row(const Example& row, ByteBuffer& out);
+std::size_t outcome_bytes_max(const Source& source);
+char* encode_outcome_to(double label, EventTime event_time, const Source& source, char* to);
+void encode_outcome(double label, EventTime event_time, const Source& source, ByteBuffer& out);
+void encode_example(const Example& example, ByteBuffer& out);
+
+// What decoding copies out of the bytes (they need not be aligned). Reused: keeps its memory.
+struct ExampleScratch {
+  std::vector<float> dense;
+  std::vector<std::uint32_t> indices;
+  std::vector<float> values;
+  std::vector<std::uint64_t> label_keys;
+};
+// Views in `out` live as long as `bytes` and until `scratch` is used again. False if malformed: not Protobuf, another number
+// of values than indices, strings that are not UTF-8. decode_example: false also without a label.
+bool decode_row(std::string_view bytes, ExampleScratch& scratch, Example& out);
+bool decode_example(std::string_view bytes, ExampleScratch& scratch, Example& out);
+
+// --- ModelVersion (weir.proto) ---
+
+struct ModelVersionRecord {
+  PartitionId partition;
+  ModelVersion version;
+  std::string_view kind;
+  std::uint32_t crc = 0;               // Of the parameters' bytes.
+  std::uint64_t parameters = 0;        // How many.
+  std::string_view safetensors;        // This part of the file.
+  std::uint32_t part = 0;
+  std::uint32_t parts = 0;             // 0: CRC only.
+  std::uint32_t file_crc = 0;
+  std::uint64_t file_bytes = 0;
+  EventTime event_time;
+};
+void encode_model_version(const ModelVersionRecord& record, ByteBuffer& out);
+bool decode_model_version(std::string_view bytes, ModelVersionRecord& out);
+// Calls fn(const ModelVersionRecord&) for each part of `file`: the same record with its piece, in order. At least one.
+template <class Fn>
+void for_each_part(ModelVersionRecord record, std::string_view file, std::uint32_t file_crc, Fn&& fn) {
+  record.file_crc = file_crc;
+  record.file_bytes = file.size();
+  record.parts = file.empty() ? 1 : static_cast<std::uint32_t>((file.size() + kPartBytesMax - 1) / kPartBytesMax);
+  for (record.part = 0; record.part < record.parts; ++record.part) {
+    record.safetensors = file.substr(record.part * kPartBytesMax, kPartBytesMax);
+    fn(static_cast<const ModelVersionRecord&>(record));
+  }
+}
+
+// --- Metrics (weir.proto) ---
+
+struct MetricSample {
+  std::string_view name;
+  double value = 0.0;
+};
+void encode_metrics(std::string_view process, EventTime time, std::span<const MetricSample> samples, ByteBuffer& out);
+// False if malformed.
+bool decode_metrics(std::string_view bytes, std::string_view& process, EventTime& time, std::vector<MetricSample>& samples);
+
+}  // namespace weir
