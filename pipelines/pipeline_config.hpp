@@ -13,8 +13,10 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
+#include "core/features/feature_spec.hpp"
 #include "core/records/event_schema.hpp"
 #include "core/records/topics.hpp"
+#include "pipelines/units.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
@@ -42,15 +44,6 @@ enum class ReplayKind : std::uint8_t { kUniform, kStratified };
 enum class PinMode : std::uint8_t { kAuto, kOff, kCpus };
 enum class WaitMode : std::uint8_t { kFutex, kSpin };
 enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader's thread, or on the task's own.
-
-struct NormalizationConfig {
-  double half_life = 0.0;         // Records until a value counts half in the running moments; 0: all count alike.
-  double clip = 0.0;              // Scaled numbers are clipped to ± this where the field says nothing; 0: not clipped.
-  std::uint32_t one_hot_max = 64;  // Values of one category with a slot of their own; later ones share hashed slots.
-  std::uint32_t hash_bits = 14;   // log2 of the slots shared by hashed text, crosses, and categories beyond the limit.
-  bool include_self = false;      // Whether a record's own values count in the scaler it meets.
-  bool operator==(const NormalizationConfig&) const = default;
-};
 
 struct ModelConfig {
   std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression).
@@ -115,6 +108,7 @@ struct JoinConfig {
 
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
+  std::int32_t partitions = 1;    // Of `logs` and `outcomes`; more than one only where both are topics.
   bool operator==(const LogConfig&) const = default;
 };
 
@@ -125,11 +119,6 @@ struct PlacementConfig {
   WaitMode wait = WaitMode::kFutex;
   ParseMode parse = ParseMode::kAhead;
   bool operator==(const PlacementConfig&) const = default;
-};
-
-struct ReportConfig {
-  std::vector<std::string> last_outcome_by;  // Fields of the baseline "last outcome of the same …"; empty: left out.
-  bool operator==(const ReportConfig&) const = default;
 };
 
 struct PipelineConfig {
@@ -143,7 +132,7 @@ struct PipelineConfig {
   EventSchema logs_schema;         // schema.logs; line_bytes_max is max_line
   EventSchema outcomes_schema;     // schema.outcomes; label_required is set
 
-  NormalizationConfig normalization;
+  FeatureSpec features;            // features, normalization (its scaler and sizes), report.last_outcome_by
   ModelConfig model;
   Learning learning = Learning::kCoupled;
   GateConfig gate;
@@ -170,7 +159,6 @@ struct PipelineConfig {
   std::uint32_t standby = 0;
   std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
   std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
-  ReportConfig report;
 
   // What `auto` comes to. Event time for inputs that end (files without follow), arrival for live traffic; inputs that end
   // are always waited for (nullopt: no idle timeout), others 10 s.
@@ -184,6 +172,8 @@ struct PipelineConfig {
 struct ConfigProblem {
   bool warning = false;
   std::string where;     // "flights.yaml:12" or "--set gate.coverage=2"
+  std::uint32_t origin = 0;  // 0: the file; then one each --set.
+  std::uint32_t line = 0;    // From 1; 0: none.
   std::string key;       // "gate.coverage"
   std::string found;
   std::string expected;
@@ -209,14 +199,7 @@ Result<ConfigCheck> check_config_file(const std::string& path, const std::vector
 Result<PipelineConfig> load_config(const std::string& path, const std::vector<std::string>& sets = {},
                                    std::vector<std::string>* warnings = nullptr);
 
-// Every key with its value, in the order of configs/reference.yaml: parse_config(to_yaml(c)).config equals c.
+// Every key with its value, in the order of configs/reference.yaml; parsed, it gives the same config again.
 std::string to_yaml(const PipelineConfig& config);
-
-// "1 ms", "10 min", "1h", "2 days", "0"; to_text gives the shortest form that reads back the same.
-Result<Duration> parse_duration(std::string_view text);
-std::string duration_text(Duration duration);
-// "64 MB" (2^20 bytes), "1 KiB", "4096".
-Result<std::uint64_t> parse_size(std::string_view text);
-std::string size_text(std::uint64_t bytes);
 
 }  // namespace weir
