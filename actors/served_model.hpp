@@ -2,16 +2,34 @@
 // The model a task serves: shared by its predictor and, when learning is coupled, its trainer. One thread, one task.
 
 #include <memory>
+#include <optional>
 
+#include "core/base/rng.hpp"
 #include "core/models/model.hpp"
+#include "core/records/state.hpp"
 
 namespace weir {
 
-// The predictor owns and saves it; the coupled trainer changes parameters and version between two records.
+// The predictor owns and saves it; the coupled trainer changes parameters and version between two records. A free trainer has
+// one of its own, the challenger, and saves that.
 struct ServedModel {
   std::shared_ptr<const Model> model;
   Parameters parameters;
   ModelVersion version;
+};
+
+// A model of that kind and shape with its initial parameters, version 0. kConfig as make_model().
+Result<std::shared_ptr<ServedModel>> make_served_model(const ModelSettings& settings, Rng rng);
+
+// Keeps a ServedModel in a stage's state: changed pages under the tag 'p', version and shape under 'h'.
+class ServedModelState {
+ public:
+  void save(ServedModel& served, StateWriter& writer);
+  // kConfig: the state is of another kind or shape.
+  Result<void> load(ServedModel& served, const StageState& state);
+
+ private:
+  std::optional<ModelVersion> saved_;
 };
 
 }  // namespace weir
