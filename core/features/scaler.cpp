@@ -1,0 +1,135 @@
+#include "core/features/scaler.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/base/math.hpp"
+#include "core/features/decay.hpp"
+
+namespace weir {
+namespace {
+
+constexpr double kValueMax = 1e100;
+constexpr double kSquaresMin = 1e-200;   // A smaller sum of squared distances is that of a constant.
+constexpr std::uint32_t kPageVersion = 1;
+
+// The two loops that see every input of every record. No branches, only the basic operations: the same bits at any width.
+void scale_all(std::size_t n, const double* __restrict x, const double* __restrict stand_in, const double* __restrict weight,
+               const double* __restrict mean, const double* __restrict squares, const double* __restrict clip,
+               double* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    double value = x[i] == x[i] ? x[i] : stand_in[i];
+    value = value == value ? value : mean[i];
+    value = value > -kValueMax ? value : -kValueMax;
+    value = value < kValueMax ? value : kValueMax;
+    const double safe = squares[i] > kSquaresMin ? squares[i] : 1.0;
+    const double w = squares[i] > kSquaresMin ? weight[i] : 0.0;
+    double z = (value - mean[i]) * math::sqrt(w / safe);
+    z = z > -clip[i] ? z : -clip[i];
+    out[i] = z < clip[i] ? z : clip[i];
+  }
+}
+
+void add_all(std::size_t n, double fade, const double* __restrict x, double* __restrict weight, double* __restrict mean,
+             double* __restrict squares) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double present = x[i] == x[i] ? 1.0 : 0.0;
+    double value = x[i] == x[i] ? x[i] : mean[i];
+    value = value > -kValueMax ? value : -kValueMax;
+    value = value < kValueMax ? value : kValueMax;
+    const double w = weight[i] * fade + present;
+    const double divisor = w > 0.0 ? w : 1.0;
+    const double delta = value - mean[i];
+    const double moved = mean[i] + present * delta / divisor;
+    squares[i] = squares[i] * fade + present * delta * (value - moved);
+    mean[i] = moved;
+    weight[i] = w;
+  }
+}
+
+}  // namespace
+
+Scaler::Scaler(std::span<const Input> inputs, const ScalerSpec& spec)
+    : count_(inputs.size()), padded_((inputs.size() + kLanes - 1) / kLanes * kLanes), include_self_(spec.include_self) {
+  if (spec.half_life_events > 0) fade_per_event_ = math::pow(2.0, -1.0 / spec.half_life_events);
+  if (spec.half_life_us > 0) inverse_half_life_ = 1.0 / static_cast<double>(spec.half_life_us);
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  x_.assign(padded_, kNan);
+  clip_.assign(padded_, kBound);
+  scaled_.assign(padded_, 0.0);
+  stand_in_.assign(padded_, kNan);
+  moments_.assign(4 * padded_, 0.0);
+  missing_.assign(padded_, Missing::kMean);
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (inputs[i].clip > 0) clip_[i] = std::min(inputs[i].clip, kBound);
+    missing_[i] = inputs[i].missing;
+    if (missing_[i] == Missing::kZero) stand_in_[i] = 0.0;
+    if (missing_[i] == Missing::kLast) any_last_ = true, moments_[3 * padded_ + i] = kNan;
+  }
+}
+
+void Scaler::scale(EventTime time, std::span<float> out) {
+  double* weight = moments_.data();
+  double* mean = weight + padded_;
+  double* squares = mean + padded_;
+  double* last = squares + padded_;
+  double fade = fade_per_event_;
+  if (inverse_half_life_ > 0.0 && started_ && time.value > time_)
+    fade = half_life_decay(static_cast<double>(static_cast<std::uint64_t>(time.value) - static_cast<std::uint64_t>(time_)) *
+                           inverse_half_life_);
+  time_ = started_ ? std::max(time_, time.value) : time.value;
+  started_ = true;
+  if (any_last_) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (missing_[i] != Missing::kLast) continue;
+      if (x_[i] == x_[i]) last[i] = std::clamp(x_[i], -kValueMax, kValueMax);
+      stand_in_[i] = last[i];
+    }
+  }
+  if (include_self_) add_all(padded_, fade, x_.data(), weight, mean, squares);
+  scale_all(padded_, x_.data(), stand_in_.data(), weight, mean, squares, clip_.data(), scaled_.data());
+  if (!include_self_) add_all(padded_, fade, x_.data(), weight, mean, squares);
+  for (std::size_t i = 0; i < count_; ++i) out[i] = static_cast<float>(scaled_[i]);
+}
+
+Scaler::Moments Scaler::moments(std::size_t i) const {
+  const double w = moments_[i];
+  return {w, moments_[padded_ + i], w > 0 ? moments_[2 * padded_ + i] / w : 0.0};
+}
+
+// u32 version, u32 count, i64 time, u8 started, then four f64 an input: weight, mean, squares, last.
+std::string_view Scaler::page() {
+  page_.clear();
+  const auto put = [&](auto value) { page_.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  put(kPageVersion);
+  put(static_cast<std::uint32_t>(count_));
+  put(time_);
+  put(static_cast<std::uint8_t>(started_));
+  for (std::size_t i = 0; i < count_; ++i)
+    for (std::size_t k = 0; k < 4; ++k) put(moments_[k * padded_ + i]);
+  return page_;
+}
+
+Result<void> Scaler::load(std::string_view page) {
+  ByteReader reader(page);
+  const auto version = reader.fixed<std::uint32_t>();
+  if (reader.ok() && version > kPageVersion)
+    return Error{ErrorCode::kVersion, "scaler: format version " + std::to_string(version) + ", this program knows " +
+                                          std::to_string(kPageVersion)};
+  const auto count = reader.fixed<std::uint32_t>();
+  if (reader.ok() && count != count_)
+    return Error{ErrorCode::kConfig, "the stored scaler has " + std::to_string(count) + " inputs, the config " +
+                                         std::to_string(count_) + ": go back to its `schema` and `features`, or start with a "
+                                         "new data directory"};
+  time_ = reader.fixed<std::int64_t>();
+  started_ = reader.fixed<std::uint8_t>() != 0;
+  for (std::size_t i = 0; i < count_; ++i)
+    for (std::size_t k = 0; k < 4; ++k) moments_[k * padded_ + i] = reader.fixed<double>();
+  if (!reader.finished()) return Error{ErrorCode::kCorruption, "scaler: the page is not of its length"};
+  return {};
+}
+
+}  // namespace weir
