@@ -199,6 +199,9 @@ Result<ConfigCheck> check_config_file(const std::string& path, const std::vector
 Result<PipelineConfig> load_config(const std::string& path, const std::vector<std::string>& sets = {},
                                    std::vector<std::string>* warnings = nullptr);
 
+// A pipeline or topic name: letters, digits, dot, underscore and dash, at most 200.
+bool valid_name(std::string_view name);
+
 // Every key with its value, in the order of configs/reference.yaml; parsed, it gives the same config again.
 std::string to_yaml(const PipelineConfig& config);
 

@@ -1,0 +1,878 @@
+#include "pipelines/pipeline_config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <set>
+
+#include "core/models/model.hpp"
+#include "pipelines/config_words.hpp"
+#include "pipelines/yaml_tree.hpp"
+
+namespace weir {
+namespace {
+
+using Kind = YamlNode::Kind;
+
+std::string quoted(std::string_view text) { return "'" + std::string(text.substr(0, 80)) + (text.size() > 80 ? "…'" : "'"); }
+
+std::string found_text(const YamlNode& node) {
+  switch (node.kind) {
+    case Kind::kNull: return "nothing";
+    case Kind::kScalar: return quoted(node.scalar);
+    case Kind::kList: return "a list";
+    case Kind::kMap: return "a mapping";
+  }
+  return {};
+}
+
+std::string joined(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const std::string_view word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+  return out;
+}
+
+// Edits (insert, delete, replace, swap of neighbours) from one word to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i)
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  return d[a.size()][b.size()];
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  if (word.size() > 64) return {};
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+// Collects problems; knows how to say where a node stood.
+class Findings {
+ public:
+  Findings(std::string_view file_name, const std::vector<std::string>& sets) : file_name_(file_name), sets_(sets) {}
+
+  ConfigProblem& add(const YamlNode& at, std::string key, std::string found, std::string expected) {
+    return add(at.origin, at.line, std::move(key), std::move(found), std::move(expected));
+  }
+  ConfigProblem& add(std::uint32_t origin, std::uint32_t line, std::string key, std::string found, std::string expected) {
+    ConfigProblem problem;
+    problem.origin = origin;
+    problem.line = line;
+    problem.where = origin == 0 ? std::string(file_name_) + ":" + std::to_string(line) : "--set " + sets_[origin - 1];
+    problem.key = std::move(key);
+    problem.found = std::move(found);
+    problem.expected = std::move(expected);
+    problems_.push_back(std::move(problem));
+    return problems_.back();
+  }
+  void warn(const YamlNode& at, std::string key, std::string found, std::string expected) {
+    add(at, std::move(key), std::move(found), std::move(expected)).warning = true;
+  }
+  std::vector<ConfigProblem> take() {
+    std::stable_sort(problems_.begin(), problems_.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
+      return a.origin != b.origin ? a.origin < b.origin : a.line < b.line;
+    });
+    return std::move(problems_);
+  }
+
+ private:
+  std::string_view file_name_;
+  const std::vector<std::string>& sets_;
+  std::vector<ConfigProblem> problems_;
+};
+
+// One mapping of the document: each getter names a key, finish() refuses the keys that no getter named.
+class Section {
+ public:
+  // `node`: nullptr if the section is not there; every getter then leaves its default.
+  Section(Findings& findings, const YamlNode* node, std::string path) : findings_(findings), path_(std::move(path)) {
+    if (node == nullptr || node->kind == Kind::kNull) return;
+    if (node->kind != Kind::kMap) {
+      findings_.add(*node, path_, found_text(*node), "a mapping (key: value)");
+      return;
+    }
+    node_ = node;
+    std::set<std::string_view> seen;
+    for (const YamlNode::Entry& entry : node->entries)
+      if (!seen.insert(entry.key).second) {
+        const YamlNode* first = node->find(entry.key);
+        findings_.add(entry.value.origin, entry.line, path_of(entry.key), "the key a second time",
+                      "each key once (first at line " + std::to_string(first->line) + ")");
+      }
+  }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  bool present() const { return node_ != nullptr; }
+  const YamlNode* node() const { return node_; }
+  std::string path_of(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+  Findings& findings() { return findings_; }
+
+  // The value, or nullptr if the key is absent or null.
+  const YamlNode* get(std::string_view key) {
+    known_.push_back(key);
+    const YamlNode* value = node_ == nullptr ? nullptr : node_->find(key);
+    return value == nullptr || value->kind == Kind::kNull ? nullptr : value;
+  }
+  void refuse(const YamlNode& at, std::string_view key, std::string expected, std::string suggestion = {}) {
+    findings_.add(at, path_of(key), found_text(at), std::move(expected)).suggestion = std::move(suggestion);
+  }
+
+  bool text(std::string_view key, std::string& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return false;
+    if (value->kind != Kind::kScalar) return refuse(*value, key, "text"), false;
+    out = value->scalar;
+    return true;
+  }
+  void flag(std::string_view key, bool& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    if (value->kind == Kind::kScalar && !value->quoted && (value->scalar == "true" || value->scalar == "false"))
+      out = value->scalar == "true";
+    else
+      refuse(*value, key, "true or false");
+  }
+  // A finite number in [low, high], without the ends where `open`.
+  bool number(std::string_view key, double& out, double low, double high, bool open = false) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return false;
+    double parsed = 0;
+    const std::string range = "a number " + (open ? "above " + shown(low) + (high < 1e300 ? " and below " + shown(high) : "")
+                                                  : (high < 1e300 ? "from " + shown(low) + " to " + shown(high)
+                                                                  : (low > -1e300 ? ">= " + shown(low) : "")));
+    if (!read_number(*value, parsed) || parsed < low || parsed > high || (open && (parsed <= low || parsed >= high)))
+      return refuse(*value, key, range), false;
+    out = parsed;
+    return true;
+  }
+  template <class T>
+  void whole(std::string_view key, T& out, T low = 0, T high = std::numeric_limits<T>::max()) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    T parsed{};
+    const std::string& s = value->scalar;
+    const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), parsed);
+    if (value->kind != Kind::kScalar || value->quoted || ec != std::errc{} || end != s.data() + s.size() || parsed < low || parsed > high) {
+      std::string expected = "a whole number >= " + std::to_string(low);
+      if (high != std::numeric_limits<T>::max()) expected = "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+      return refuse(*value, key, std::move(expected));
+    }
+    out = parsed;
+  }
+  bool duration(std::string_view key, Duration& out, Duration low = Duration(0)) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return false;
+    auto parsed = value->kind == Kind::kScalar ? parse_duration(value->scalar) : Result<Duration>(Error{});
+    if (!parsed.ok() || *parsed < low)
+      return refuse(*value, key, "a duration with its unit, as in '10 min'" + (low.count() > 0 ? ", at least " + duration_text(low) : std::string())), false;
+    out = *parsed;
+    return true;
+  }
+  void duration_or_auto(std::string_view key, std::optional<Duration>& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    if (value->kind == Kind::kScalar && value->scalar == "auto") return out.reset();
+    auto parsed = value->kind == Kind::kScalar ? parse_duration(value->scalar) : Result<Duration>(Error{});
+    if (!parsed.ok()) return refuse(*value, key, "auto, or a duration with its unit, as in '10 ms'");
+    out = *parsed;
+  }
+  void size(std::string_view key, std::uint64_t& out, std::uint64_t low, std::uint64_t high) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    auto parsed = value->kind == Kind::kScalar ? parse_size(value->scalar) : Result<std::uint64_t>(Error{});
+    if (!parsed.ok() || *parsed < low || *parsed > high)
+      return refuse(*value, key, "a size from " + size_text(low) + " to " + size_text(high) + ", as in '64 MB'");
+    out = *parsed;
+  }
+  // One word of a table (config_words.hpp).
+  template <class Table>
+  bool word(std::string_view key, const Table& table, typename Table::value_type::value_type& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return false;
+    std::vector<std::string_view> words;
+    for (const auto& entry : table) {
+      if (value->kind == Kind::kScalar && value->scalar == entry.word) return out = entry.value, true;
+      words.push_back(entry.word);
+    }
+    return refuse(*value, key, (words.size() > 1 ? "one of " : "") + joined(words), nearest(value->scalar, words)), false;
+  }
+  // A list of texts; a single text is a list of one.
+  bool texts(std::string_view key, std::vector<std::string>& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return false;
+    std::vector<std::string> list;
+    if (value->kind == Kind::kScalar) {
+      list.push_back(value->scalar);
+    } else if (value->kind == Kind::kList) {
+      for (std::size_t i = 0; i < value->items.size(); ++i) {
+        if (value->items[i].kind != Kind::kScalar) return refuse(value->items[i], std::string(key) + "." + std::to_string(i), "text"), false;
+        list.push_back(value->items[i].scalar);
+      }
+    } else {
+      return refuse(*value, key, "a list of texts, as in [a, b]"), false;
+    }
+    out = std::move(list);
+    return true;
+  }
+  void numbers(std::string_view key, std::vector<double>& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    if (value->kind != Kind::kList) return refuse(*value, key, "a list of numbers, as in [0, 10, 60]");
+    std::vector<double> list;
+    for (const YamlNode& item : value->items) {
+      double parsed = 0;
+      if (!read_number(item, parsed)) return refuse(item, key, "a list of numbers, as in [0, 10, 60]");
+      list.push_back(parsed);
+    }
+    out = std::move(list);
+  }
+  const YamlNode* list(std::string_view key) {
+    const YamlNode* value = get(key);
+    if (value == nullptr || value->kind == Kind::kList) return value;
+    refuse(*value, key, "a list");
+    return nullptr;
+  }
+
+  void finish() {
+    if (node_ == nullptr) return;
+    for (const YamlNode::Entry& entry : node_->entries) {
+      if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+      ConfigProblem& problem = findings_.add(entry.value.origin, entry.line, path_of(entry.key), "an unknown key",
+                                             (path_.empty() ? "" : "in " + quoted(path_) + " ") + ("one of " + joined(known_)));
+      problem.suggestion = nearest(entry.key, known_);
+    }
+  }
+
+  static bool read_number(const YamlNode& node, double& out) {
+    if (node.kind != Kind::kScalar || node.quoted) return false;
+    std::string_view s = node.scalar;
+    if (s.starts_with('+')) s.remove_prefix(1);
+    const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), out);
+    return ec == std::errc{} && end == s.data() + s.size() && std::isfinite(out);
+  }
+  static std::string shown(double number) {
+    char text[32];
+    return std::string(text, std::to_chars(text, text + sizeof text, number).ptr);
+  }
+
+ private:
+  Findings& findings_;
+  const YamlNode* node_ = nullptr;
+  std::string path_;
+  std::vector<std::string_view> known_;
+};
+
+constexpr double kNoLimit = 1.7e308;
+
+void read_source(Section& parent, std::string_view key, SourceConfig& out) {
+  Section s(parent.findings(), parent.get(key), parent.path_of(key));
+  s.texts("files", out.files);
+  s.flag("follow", out.follow);
+  s.flag("stdin", out.standard_input);
+  s.finish();
+  if (!s.present()) return;
+  for (const std::string& file : out.files)
+    if (file.empty()) s.refuse(*s.node()->find("files"), "files", "paths or globs that are not empty");
+  if (out.standard_input && !out.files.empty())
+    parent.findings().add(*s.node()->find("stdin"), s.path_of("stdin"), "'true' beside files", "one of the two: files or stdin");
+  if (out.follow && out.files.empty())
+    parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' without files", "files to follow");
+}
+
+void read_field(Findings& findings, const YamlNode& node, const std::string& path, EventSchema& schema) {
+  FieldSpec field;
+  if (node.kind == Kind::kScalar) {  // Short for {name: X, kind: number}.
+    field.name = node.scalar;
+  } else {
+    Section s(findings, &node, path);
+    if (!s.present()) {
+      if (node.kind == Kind::kNull) findings.add(node, path, "nothing", "a field: {name: …, kind: …}");
+      return;
+    }
+    if (!s.text("name", field.name)) findings.add(node, s.path_of("name"), "nothing", "the field's name in the line");
+    s.word("kind", words::kFieldKinds, field.kind);
+    s.word("missing", words::kMissing, field.missing);
+    s.number("clip", field.clip, 0, 1e6);
+    s.numbers("bins", field.bins);
+    s.flag("scaled", field.scaled);
+    s.flag("one_hot", field.one_hot);
+    s.finish();
+    const auto only = [&](std::string_view key, FieldKind kind, std::string_view what) {
+      if (const YamlNode* at = node.find(key); at != nullptr && field.kind != kind)
+        findings.add(*at, s.path_of(key), found_text(*at), "this key on " + std::string(what) + " only");
+    };
+    only("clip", FieldKind::kNumber, "numbers");
+    only("bins", FieldKind::kNumber, "numbers");
+    only("scaled", FieldKind::kNumber, "numbers");
+    only("one_hot", FieldKind::kCategory, "categories");
+    for (std::size_t i = 1; i < field.bins.size(); ++i)
+      if (!(field.bins[i - 1] < field.bins[i])) {
+        findings.add(*node.find("bins"), s.path_of("bins"), Section::shown(field.bins[i]) + " after " + Section::shown(field.bins[i - 1]), "ascending edges");
+        break;
+      }
+  }
+  if (field.name.empty()) return;
+  for (const FieldSpec& other : schema.fields)
+    if (other.name == field.name) {
+      findings.add(node, path, "field " + quoted(field.name) + " a second time", "each field once");
+      return;
+    }
+  schema.fields.push_back(std::move(field));
+}
+
+// `base`: what an absent key of `outcomes` takes over from `logs`; nullptr for `logs` itself.
+void read_schema(Section& parent, std::string_view key, const EventSchema* base, EventSchema& out) {
+  Section s(parent.findings(), parent.get(key), parent.path_of(key));
+  if (base != nullptr) {
+    out.format = base->format;
+    out.id = base->id;
+    out.time = base->time;
+    out.time_format = base->time_format;
+    out.year = base->year;
+    out.delimiter = base->delimiter;
+  }
+  s.word("format", words::kLineFormats, out.format);
+  s.text("id", out.id);
+  if (base == nullptr) s.text("key", out.key);
+  s.text("time", out.time);
+  s.word("time_format", words::kTimeFormats, out.time_format);
+  s.whole("year", out.year, 1900, 2200);
+  std::string delimiter;
+  if (s.text("delimiter", delimiter)) {
+    if (delimiter == "\\t" || delimiter == "tab") delimiter = "\t";
+    if (delimiter.size() != 1 || delimiter == "\"" || delimiter == "\n" || delimiter == "\r")
+      s.refuse(*s.node()->find("delimiter"), "delimiter", "one character that is no quote, or tab");
+    else
+      out.delimiter = delimiter[0];
+  }
+  s.texts("columns", out.columns);
+  s.text("label", out.label);
+  if (base == nullptr) {
+    if (const YamlNode* fields = s.list("fields"))
+      for (std::size_t i = 0; i < fields->items.size(); ++i)
+        read_field(s.findings(), fields->items[i], s.path_of("fields") + "." + std::to_string(i), out);
+  } else {
+    out.label_required = true;
+  }
+  s.finish();
+  if (base != nullptr && !s.present()) return;
+  const YamlNode& at = s.present() ? *s.node() : parent.present() ? *parent.node() : YamlNode();
+  if (out.id.empty()) s.findings().add(at, s.path_of("id"), "nothing", "the name of the field that identifies a record");
+  if (out.time.empty()) s.findings().add(at, s.path_of("time"), "nothing", "the name of the field with the event time");
+  if (base != nullptr && out.label.empty()) s.findings().add(at, s.path_of("label"), "nothing", "the name of the field with the label");
+  if (!out.columns.empty() && out.format != LineFormat::kCsv)
+    s.findings().add(*s.node()->find("columns"), s.path_of("columns"), "a list", "columns with format: csv only");
+  if (out.format == LineFormat::kCsv && !out.columns.empty()) {
+    const auto has = [&](const std::string& name) { return std::find(out.columns.begin(), out.columns.end(), name) != out.columns.end(); };
+    const auto need = [&](const std::string& name, const std::string& where) {
+      if (!name.empty() && !has(name)) s.findings().add(*s.node()->find("columns"), s.path_of("columns"), "no column " + quoted(name), "every column that " + where + " names");
+    };
+    need(out.id, "id");
+    need(out.time, "time");
+    need(out.key, "key");
+    need(out.label, "label");
+    for (const FieldSpec& field : out.fields) need(field.name, "fields");
+  }
+}
+
+// What features may name.
+struct Names {
+  const EventSchema& schema;
+  std::vector<std::string_view> all() const {
+    std::vector<std::string_view> out;
+    for (const FieldSpec& field : schema.fields) out.push_back(field.name);
+    return out;
+  }
+  const FieldSpec* find(std::string_view name) const {
+    for (const FieldSpec& field : schema.fields)
+      if (field.name == name) return &field;
+    return nullptr;
+  }
+};
+
+// The node of the i-th text of key, for a problem about it.
+const YamlNode& item_node(const YamlNode& map, std::string_view key, std::size_t i) {
+  const YamlNode* list = map.find(key);
+  if (list == nullptr) return map;
+  return list->kind == Kind::kList && i < list->items.size() ? list->items[i] : *list;
+}
+
+void check_fields_exist(Findings& findings, const Names& names, const YamlNode& node, const std::string& path, std::string_view key,
+                        const std::vector<std::string>& fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (names.find(fields[i]) == nullptr)
+      findings.add(item_node(node, key, i), path + "." + std::string(key), quoted(fields[i]), "a field of schema.logs.fields").suggestion =
+          nearest(fields[i], names.all());
+}
+
+void read_aggregate(Findings& findings, const YamlNode& node, const std::string& path, const Names& names, bool has_label,
+                    std::int32_t partitions, FeatureSpec& out) {
+  AggregateSpec a;
+  Section s(findings, &node, path);
+  s.word("aggregate", words::kAggregates, a.kind);
+  std::string of;
+  const bool given = s.text("of", of);
+  if (!given)
+    a.of = a.kind == AggregateKind::kCount || a.kind == AggregateKind::kRate ? AggregateOf::kEvents : AggregateOf::kLabel;
+  else if (of == "label")
+    a.of = AggregateOf::kLabel;
+  else if (of == "events")
+    a.of = AggregateOf::kEvents;
+  else
+    a.of = AggregateOf::kField, a.field = of;
+  s.texts("by", a.by);
+  Duration time{};
+  const bool half_life = s.duration("half_life", time, Duration(1));
+  if (half_life) a.half_life_us = time.count();
+  const bool window = s.duration("window", time, Duration(1));
+  if (window) a.window_us = time.count();
+  const bool prior = s.number("prior", a.prior, 0, 1e9);
+  if (s.duration("prior_half_life", time, Duration(1))) a.prior_half_life_us = time.count();
+  double fallback = 0;
+  if (s.number("default", fallback, -kNoLimit, kNoLimit)) a.default_value = fallback;
+  s.word("transform", words::kTransforms, a.transform);
+  s.flag("include_self", a.include_self);
+  s.finish();
+
+  const auto refuse = [&](std::string_view key, std::string found, std::string expected) {
+    const YamlNode* at = node.find(key);
+    findings.add(at == nullptr ? node : *at, s.path_of(key), std::move(found), std::move(expected));
+  };
+  if (a.of == AggregateOf::kField) {
+    const FieldSpec* field = names.find(a.field);
+    if (field == nullptr) {
+      auto known = names.all();
+      known.push_back("label");
+      known.push_back("events");
+      findings.add(*node.find("of"), s.path_of("of"), quoted(a.field), "a number of schema.logs.fields, label or events").suggestion = nearest(a.field, known);
+    } else if (field->kind != FieldKind::kNumber && a.kind != AggregateKind::kCount) {
+      refuse("of", quoted(a.field) + ", which is no number", "a number, label or events");
+    }
+  }
+  if (a.of == AggregateOf::kEvents && a.kind != AggregateKind::kCount && a.kind != AggregateKind::kRate)
+    refuse("of", "events", "a field or label: only count and rate are of events");
+  if (a.of == AggregateOf::kLabel && !has_label)
+    refuse("of", "an aggregate of the label", "schema.outcomes (or schema.logs.label): without outcomes there is no label");
+  check_fields_exist(findings, names, node, path, "by", a.by);
+  const bool extreme = a.kind == AggregateKind::kMin || a.kind == AggregateKind::kMax || a.kind == AggregateKind::kLast;
+  if (half_life && window) refuse("window", "a window beside a half_life", "one of the two");
+  if (half_life && extreme) refuse("half_life", "a half_life", "a window: min, max and last do not decay");
+  if (a.kind == AggregateKind::kRate && !half_life && !window) refuse("aggregate", "rate without half_life and window", "one of the two");
+  if (prior && a.kind != AggregateKind::kMean) refuse("prior", "a prior", "a prior with aggregate: mean only");
+  if (a.include_self && a.of == AggregateOf::kLabel) refuse("include_self", "true", "false: a record's own label is not known when it is predicted");
+  if (a.transform == Transform::kLogit && a.kind != AggregateKind::kMean) refuse("transform", "logit", "logit with aggregate: mean only");
+  if (partitions > 1 && !a.by.empty() && !(a.by.size() == 1 && (a.by[0] == names.schema.id || a.by[0] == names.schema.key)))
+    findings.warn(*node.find("by"), s.path_of("by"), "a key that spans the " + std::to_string(partitions) + " partitions",
+                  "an aggregate is kept for each partition by itself");
+  out.aggregates.push_back(std::move(a));
+}
+
+void read_features(Section& root, const PipelineConfig& config, FeatureSpec& out) {
+  const YamlNode* list = root.list("features");
+  if (list == nullptr) return;
+  const Names names{config.logs_schema};
+  const bool has_label = !config.outcomes_schema.label.empty() || !config.logs_schema.label.empty();
+  for (std::size_t i = 0; i < list->items.size(); ++i) {
+    const YamlNode& node = list->items[i];
+    const std::string path = "features." + std::to_string(i);
+    if (node.find("aggregate") != nullptr) {
+      read_aggregate(root.findings(), node, path, names, has_label, config.log.partitions, out);
+    } else if (node.find("cross") != nullptr) {
+      Section s(root.findings(), &node, path);
+      CrossSpec cross;
+      const bool read = s.texts("cross", cross.fields);
+      s.finish();
+      if (!read) continue;
+      if (cross.fields.size() < 2) s.refuse(*node.find("cross"), "cross", "at least two fields");
+      check_fields_exist(root.findings(), names, node, path, "cross", cross.fields);
+      for (std::size_t k = 0; k < cross.fields.size(); ++k) {
+        const FieldSpec* field = names.find(cross.fields[k]);
+        if (field != nullptr && field->kind == FieldKind::kNumber && field->bins.empty())
+          root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(field->name) + ", a number without bins",
+                              "a category, a text, or a number with bins");
+        for (std::size_t j = 0; j < k; ++j)
+          if (cross.fields[j] == cross.fields[k])
+            root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(cross.fields[k]) + " twice", "each field once");
+      }
+      out.crosses.push_back(std::move(cross));
+    } else {
+      std::string suggestion;
+      for (const YamlNode::Entry& entry : node.entries)
+        if (suggestion.empty()) suggestion = nearest(entry.key, {"aggregate", "cross"});
+      root.findings().add(node, path, node.kind == Kind::kMap ? "neither aggregate nor cross" : found_text(node),
+                          "{aggregate: …} or {cross: [a, b]}").suggestion = std::move(suggestion);
+    }
+  }
+}
+
+void read_normalization(Section& root, FeatureSpec& out) {
+  Section s(root.findings(), root.get("normalization"), "normalization");
+  Duration time{};
+  if (s.duration("half_life", time)) out.scaler.half_life_us = time.count();
+  s.number("half_life_records", out.scaler.half_life_events, 0, 1e12);
+  s.flag("include_self", out.scaler.include_self);
+  s.number("aggregate_clip", out.scaler.aggregate_clip, 0, 1e6);
+  s.whole("one_hot_limit", out.one_hot_limit, 0u, 1u << 20);
+  s.whole("sparse_size", out.sparse_size, 16u, 1u << 26);
+  s.finish();
+  if (out.scaler.half_life_us > 0 && out.scaler.half_life_events > 0)
+    s.refuse(*s.node()->find("half_life_records"), "half_life_records", "one of half_life and half_life_records");
+  if ((out.sparse_size & (out.sparse_size - 1)) != 0) s.refuse(*s.node()->find("sparse_size"), "sparse_size", "a power of two");
+}
+
+void read_model(Section& root, ModelConfig& out) {
+  Section s(root.findings(), root.get("model"), "model");
+  if (s.text("kind", out.kind)) {
+    const std::vector<std::string_view> kinds = model_kinds();
+    if (std::find(kinds.begin(), kinds.end(), out.kind) == kinds.end())
+      s.refuse(*s.node()->find("kind"), "kind", "one of " + joined(kinds), nearest(out.kind, kinds));
+  }
+  s.finish();
+}
+
+void read_gate(Section& root, GateConfig& out) {
+  Section s(root.findings(), root.get("gate"), "gate");
+  s.word("kind", words::kGates, out.kind);
+  s.number("coverage", out.coverage, 0, 1, true);
+  s.whole("window", out.window, 10u, 10'000'000u);
+  s.number("gamma", out.gamma, 0, 1);
+  s.word("policy", words::kGatePolicies, out.policy);
+  s.whole("warm_up", out.warm_up, 0u);
+  s.finish();
+}
+
+void read_trainer(Section& root, TrainerConfig& out) {
+  Findings& findings = root.findings();
+  Section s(findings, root.get("trainer"), "trainer");
+  s.word("optimizer", words::kOptimizers, out.optimizer);
+  s.number("learning_rate", out.learning_rate, 0, 1e3, true);
+  s.number("l1", out.l1, 0, 1e3);
+  s.number("l2", out.l2, 0, 1e3);
+  s.number("momentum", out.momentum, 0, 0.9999);
+  s.flag("nesterov", out.nesterov);
+  s.number("beta1", out.beta1, 0, 0.9999999);
+  s.number("beta2", out.beta2, 0, 0.9999999);
+  s.number("epsilon", out.epsilon, 0, 1, true);
+  s.number("ftrl_beta", out.ftrl_beta, 0, 1e6);
+  s.number("clip", out.clip, 0, 1e9);
+  s.whole("idle_steps", out.idle_steps, 0u, 1'000'000u);
+  {
+    Section r(findings, s.get("replay"), "trainer.replay");
+    r.whole("capacity", out.replay.capacity, 0u, 10'000'000u);
+    r.whole("every", out.replay.every, 0u);
+    r.whole("batch", out.replay.batch, 1u, 100'000u);
+    r.word("kind", words::kReplayKinds, out.replay.kind);
+    r.finish();
+    if (out.replay.every > 0 && out.replay.capacity == 0)
+      r.refuse(*r.node()->find("capacity"), "capacity", "at least 1 where replay.every is set");
+  }
+  {
+    Section c(findings, s.get("schedule"), "trainer.schedule");
+    c.word("kind", words::kSchedules, out.schedule.kind);
+    c.number("factor", out.schedule.factor, 0, 1, true);
+    c.whole("steps", out.schedule.steps, std::uint64_t(1));
+    c.whole("warm_up", out.schedule.warm_up);
+    c.finish();
+  }
+  s.finish();
+  if (!s.present()) return;
+  const std::string_view chosen = words::text_of(words::kOptimizers, out.optimizer);
+  const auto unused = [&](std::string_view key, bool differs, bool used, std::string_view users) {
+    if (differs && !used)
+      findings.warn(*s.node()->find(key), s.path_of(key), "a value that optimizer " + std::string(chosen) + " does not use", "this key with " + std::string(users));
+  };
+  const bool adam = out.optimizer == OptimizerKind::kAdam || out.optimizer == OptimizerKind::kAdamW;
+  const TrainerConfig defaults;
+  unused("l1", out.l1 != defaults.l1, out.optimizer == OptimizerKind::kFtrl, "ftrl");
+  unused("momentum", out.momentum != defaults.momentum, out.optimizer == OptimizerKind::kSgd, "sgd");
+  unused("nesterov", out.nesterov != defaults.nesterov, out.optimizer == OptimizerKind::kSgd, "sgd");
+  unused("beta1", out.beta1 != defaults.beta1, adam, "adam and adamw");
+  unused("beta2", out.beta2 != defaults.beta2, adam, "adam and adamw");
+  unused("ftrl_beta", out.ftrl_beta != defaults.ftrl_beta, out.optimizer == OptimizerKind::kFtrl, "ftrl");
+}
+
+void read_placement(Section& root, PlacementConfig& out) {
+  Section s(root.findings(), root.get("placement"), "placement");
+  if (const YamlNode* pin = s.get("pin")) {
+    const std::string expected = "auto, off, or a list of processor numbers, as in [0, 1]";
+    if (pin->kind == Kind::kList) {
+      out.pin = PinMode::kCpus;
+      for (const YamlNode& item : pin->items) {
+        double cpu = 0;
+        if (!Section::read_number(item, cpu) || cpu < 0 || cpu > 4095 || cpu != std::floor(cpu))
+          s.refuse(item, "pin", expected);
+        else
+          out.cpus.push_back(static_cast<std::uint32_t>(cpu));
+      }
+      if (pin->items.empty()) s.refuse(*pin, "pin", expected);
+    } else if (pin->scalar == "auto" || pin->scalar == "off") {
+      out.pin = pin->scalar == "auto" ? PinMode::kAuto : PinMode::kOff;
+    } else {
+      s.refuse(*pin, "pin", expected, nearest(pin->scalar, {"auto", "off"}));
+    }
+  }
+  s.flag("lock_memory", out.lock_memory);
+  s.word("wait", words::kWaitModes, out.wait);
+  s.word("parse", words::kParseModes, out.parse);
+  s.finish();
+}
+
+std::vector<std::string_view> topic_words() {
+  std::vector<std::string_view> out;
+  for (const TopicTraits& traits : topic_table()) out.push_back(traits.name);
+  return out;
+}
+
+void read_retention(Section& root, PipelineConfig& config) {
+  Section s(root.findings(), root.get("retention"), "retention");
+  if (!s.present()) return;
+  for (const std::string_view name : topic_words()) {
+    const YamlNode* node = s.get(name);
+    if (node == nullptr) continue;
+    const Topic topic = *topic_by_name(name);
+    Section t(root.findings(), node, s.path_of(name));
+    Retention retention;
+    retention.compact = traits_of(topic).compacted;
+    Duration age{};
+    if (t.duration("age", age, Duration(1))) retention.age = age;
+    if (std::uint64_t bytes = 0; t.size("bytes", bytes, 1, std::uint64_t(1) << 50), bytes > 0) retention.bytes = bytes;
+    t.finish();
+    config.retention[topic] = retention;
+  }
+  s.finish();
+}
+
+void read_topics(Section& root, PipelineConfig& config) {
+  Section s(root.findings(), root.get("topics"), "topics");
+  for (const Topic topic : {Topic::kLogs, Topic::kOutcomes}) {
+    std::string name;
+    if (!s.text(short_name(topic), name)) continue;
+    if (!valid_name(name))
+      s.refuse(*s.node()->find(short_name(topic)), short_name(topic), "a topic name: letters, digits, '.', '_' and '-', at most 200");
+    config.topics[topic] = name;
+  }
+  s.finish();
+}
+
+void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
+  const auto node = [&](std::initializer_list<std::string_view> path) -> const YamlNode& {
+    const YamlNode* at = &root;
+    for (const std::string_view part : path) {
+      const YamlNode* next = at->find(part);
+      if (next == nullptr) return *at;
+      at = next;
+    }
+    return *at;
+  };
+  const bool labels = !config.outcomes_schema.label.empty() || !config.logs_schema.label.empty();
+  const YamlNode* schema = root.find("schema");
+  if (schema != nullptr && schema->find("logs") != nullptr && !labels && schema->find("outcomes") == nullptr)
+    findings.add(node({"schema"}), "schema.outcomes", "nothing", "where the label is: schema.outcomes, or schema.logs.label");
+  if (const YamlNode* sources = root.find("sources");
+      sources != nullptr && sources->find("outcomes") != nullptr && schema != nullptr && schema->find("outcomes") == nullptr)
+    findings.add(node({"sources", "outcomes"}), "sources.outcomes", "a source of outcomes", "schema.outcomes: what their lines look like");
+  if (config.logs_schema.fields.empty() && config.features.aggregates.empty() && schema != nullptr)
+    findings.warn(node({"schema", "logs"}), "schema.logs.fields", "no fields and no features", "the model will know nothing but the base rate");
+  for (const FieldSpec& field : config.logs_schema.fields)
+    if (field.name == config.logs_schema.label)
+      findings.add(node({"schema", "logs", "label"}), "schema.logs.label", quoted(field.name) + ", which is also a field", "a label that no feature sees");
+  if (config.logs.standard_input && config.outcomes.standard_input)
+    findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
+  if (config.log.partitions > 1 && !(config.logs.from_topic() && config.outcomes.from_topic()))
+    findings.add(node({"log", "partitions"}), "log.partitions", quoted(std::to_string(config.log.partitions)),
+                 "1: files and standard input are partition 0");
+}
+
+}  // namespace
+
+bool valid_name(std::string_view name) {
+  if (name.empty() || name.size() > 200 || name == "." || name == "..") return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+OrderMode PipelineConfig::resolved_order() const {
+  if (order != OrderMode::kAuto) return order;
+  const bool outcomes_end = outcomes.ends() || outcomes_schema.label.empty();
+  return logs.ends() && outcomes_end ? OrderMode::kEventTime : OrderMode::kArrival;
+}
+
+std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
+  if (idle_timeout) return idle_timeout;
+  if (logs.ends() && (outcomes.ends() || outcomes_schema.label.empty())) return std::nullopt;
+  return std::chrono::seconds(10);
+}
+
+Duration PipelineConfig::resolved_commit_interval() const { return commit_interval.value_or(std::chrono::milliseconds(1)); }
+
+std::string PipelineConfig::topic_name(Topic topic) const {
+  const auto own = topics.find(topic);
+  return own != topics.end() ? own->second : name + "." + std::string(short_name(topic));
+}
+
+Retention PipelineConfig::retention_of(Topic topic) const {
+  if (const auto own = retention.find(topic); own != retention.end()) return own->second;
+  Retention none;
+  none.compact = traits_of(topic).compacted;
+  return none;
+}
+
+std::string ConfigProblem::text() const {
+  std::string out = where + ": " + (warning ? "warning: " : "") + key + (key.empty() ? "" : ": ") + "found " + found + "; expected " + expected;
+  if (!suggestion.empty()) out += ". Did you mean '" + suggestion + "'?";
+  return out;
+}
+
+bool ConfigCheck::ok() const {
+  return std::all_of(problems.begin(), problems.end(), [](const ConfigProblem& p) { return p.warning; });
+}
+
+std::string ConfigCheck::text() const {
+  std::string out;
+  for (const ConfigProblem& problem : problems) out += problem.text() + "\n";
+  return out;
+}
+
+Result<PipelineConfig> ConfigCheck::result() const {
+  if (ok()) return config;
+  std::string what;
+  for (const ConfigProblem& problem : problems)
+    if (!problem.warning) what += (what.empty() ? "" : "\n") + problem.text();
+  return Error{ErrorCode::kConfig, what};
+}
+
+ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, const std::vector<std::string>& sets) {
+  ConfigCheck check;
+  PipelineConfig& config = check.config;
+  Findings findings(file_name, sets);
+  YamlNode tree;
+  YamlFailure failure;
+  if (!parse_yaml(yaml, 0, tree, failure)) {
+    findings.add(0, failure.line, "", failure.what, "one YAML mapping");
+    check.problems = findings.take();
+    return check;
+  }
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    if (!apply_set(sets[i], static_cast<std::uint32_t>(i + 1), tree, failure))
+      findings.add(static_cast<std::uint32_t>(i + 1), 0, "", "a --set that cannot be applied", failure.what);
+
+  if (tree.kind == Kind::kNull) tree.kind = Kind::kMap;
+  Section root(findings, &tree, "");
+  root.whole("version", config.version, 1u);
+  if (config.version != 1)
+    root.refuse(*tree.find("version"), "version", "1: this program reads version 1 only");
+  else if (const YamlNode* version = tree.find("version"); root.present() && (version == nullptr || version->kind == Kind::kNull))
+    findings.add(tree, "version", "nothing", "version: 1");
+  if (root.text("name", config.name)) {
+    if (!valid_name(config.name)) root.refuse(*tree.find("name"), "name", "letters, digits, '.', '_' and '-', at most 200");
+  } else if (const YamlNode* name = tree.find("name"); root.present() && (name == nullptr || name->kind == Kind::kNull)) {
+    findings.add(tree, "name", "nothing", "the pipeline's name");
+  }
+  root.whole("seed", config.seed);
+  if (!root.text("data_dir", config.data_dir) || config.data_dir.empty()) config.data_dir = "weir-data/" + config.name;
+
+  {
+    Section sources(findings, root.get("sources"), "sources");
+    read_source(sources, "logs", config.logs);
+    read_source(sources, "outcomes", config.outcomes);
+    sources.finish();
+  }
+  {
+    Section log(findings, root.get("log"), "log");
+    log.word("kind", words::kLogKinds, config.log.kind);
+    log.whole("partitions", config.log.partitions, 1, 1024);
+    log.finish();
+  }
+  root.size("max_line", config.max_line, 1024, std::uint64_t(64) << 20);
+  const YamlNode* schema_node = root.get("schema");
+  if (schema_node == nullptr && root.present()) {
+    findings.add(tree, "schema", "nothing", "schema: {logs: …, outcomes: …}: what a line looks like");
+  } else {
+    Section schema(findings, schema_node, "schema");
+    read_schema(schema, "logs", nullptr, config.logs_schema);
+    read_schema(schema, "outcomes", &config.logs_schema, config.outcomes_schema);
+    schema.finish();
+  }
+  config.logs_schema.line_bytes_max = config.max_line;
+  config.outcomes_schema.line_bytes_max = config.max_line;
+  read_features(root, config, config.features);
+  read_normalization(root, config.features);
+  read_model(root, config.model);
+  root.word("learning", words::kLearning, config.learning);
+  read_gate(root, config.gate);
+  read_trainer(root, config.trainer);
+  {
+    Section s(findings, root.get("promotion"), "promotion");
+    s.whole("every", config.promotion.every, std::uint64_t(1));
+    s.finish();
+  }
+  {
+    Section s(findings, root.get("join"), "join");
+    s.duration("wait", config.join.wait, Duration(1));
+    s.whole("rows_max", config.join.rows_max, std::uint64_t(1), std::uint64_t(1) << 40);
+    s.finish();
+  }
+  root.whole("crc_every", config.crc_every, std::uint64_t(1));
+  root.whole("snapshot_every", config.snapshot_every, std::uint64_t(1));
+  root.word("order", words::kOrders, config.order);
+  root.duration_or_auto("idle_timeout", config.idle_timeout);
+  root.duration("max_jump", config.max_jump, Duration(1));
+  root.duration_or_auto("commit_interval", config.commit_interval);
+  root.word("sync", words::kSyncModes, config.sync);
+  root.duration("sync_interval", config.sync_interval, Duration(1000));
+  root.duration("backup_interval", config.backup_interval);
+  root.size("memory_budget", config.memory_budget, std::uint64_t(1) << 20, std::uint64_t(1) << 44);
+  root.word("delivery", words::kDeliveries, config.delivery);
+  read_placement(root, config.placement);
+  root.text("process", config.process);
+  root.whole("standby", config.standby, 0u, 16u);
+  read_retention(root, config);
+  read_topics(root, config);
+  {
+    Section s(findings, root.get("report"), "report");
+    s.texts("last_outcome_by", config.features.last_outcome_by);
+    s.finish();
+    if (s.present()) check_fields_exist(findings, Names{config.logs_schema}, *s.node(), "report", "last_outcome_by", config.features.last_outcome_by);
+  }
+  root.finish();
+  check_whole(findings, tree, config);
+  check.problems = findings.take();
+  return check;
+}
+
+Result<ConfigCheck> check_config_file(const std::string& path, const std::vector<std::string>& sets) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorCode::kNotFound, path + ": no such config file, or not readable"};
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) return Error{ErrorCode::kIo, path + ": reading failed; expected a config file"};
+  return parse_config(text, path, sets);
+}
+
+Result<PipelineConfig> load_config(const std::string& path, const std::vector<std::string>& sets, std::vector<std::string>* warnings) {
+  TRY_ASSIGN(const ConfigCheck check, check_config_file(path, sets));
+  if (warnings != nullptr)
+    for (const ConfigProblem& problem : check.problems)
+      if (problem.warning) warnings->push_back(problem.text());
+  return check.result();
+}
+
+}  // namespace weir

@@ -1,0 +1,319 @@
+// A config is read whole: every mistake is found in one go and named by file, line and key; and what is read can be printed
+// and read again.
+#include "pipelines/pipeline_config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "core/base/rng.hpp"
+#include "pipelines/yaml_tree.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kSmall = R"(version: 1
+name: small
+schema:
+  logs:
+    id: id
+    time: ts
+    fields:
+      - {name: x, kind: number}
+      - {name: shop, kind: category}
+  outcomes:
+    label: y
+)";
+
+std::string file_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+std::string source_path(const std::string& path) { return std::string(WEIR_SOURCE_DIR) + "/" + path; }
+
+TEST(PipelineConfig, ReadsASmallConfigAndFillsInTheDefaults) {
+  const ConfigCheck check = parse_config(kSmall, "small.yaml");
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.text(), "");
+  const PipelineConfig& config = check.config;
+  EXPECT_EQ(config.data_dir, "weir-data/small");
+  EXPECT_EQ(config.logs_schema.fields.size(), 2u);
+  EXPECT_EQ(config.outcomes_schema.id, "id");
+  EXPECT_EQ(config.outcomes_schema.time, "ts");
+  EXPECT_TRUE(config.outcomes_schema.label_required);
+  EXPECT_EQ(config.topic_name(Topic::kPredictions), "small.predictions");
+  EXPECT_TRUE(config.logs.from_topic());
+  EXPECT_EQ(config.resolved_order(), OrderMode::kArrival);
+  EXPECT_EQ(config.resolved_idle_timeout(), Duration(10'000'000));
+  EXPECT_EQ(config.resolved_commit_interval(), Duration(1000));
+}
+
+TEST(PipelineConfig, FilesThatEndAreReadInEventTimeAndAlwaysWaitedFor) {
+  const ConfigCheck check = parse_config(kSmall, "small.yaml", {"sources.logs.files=[a.jsonl.gz]", "sources.outcomes.files=b.jsonl"});
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.config.logs.files, std::vector<std::string>{"a.jsonl.gz"});
+  EXPECT_EQ(check.config.outcomes.files, std::vector<std::string>{"b.jsonl"});
+  EXPECT_EQ(check.config.resolved_order(), OrderMode::kEventTime);
+  EXPECT_EQ(check.config.resolved_idle_timeout(), std::nullopt);
+}
+
+TEST(PipelineConfig, ThreeMistakesGiveThreeErrorsWithLinesAndSuggestions) {
+  const ConfigCheck check = parse_config(R"(version: 1
+name: small
+schema:
+  logs:
+    id: id
+    time: ts
+    fields:
+      - {name: x, kind: numbr}
+      - {name: shop, kind: category}
+  outcomes:
+    label: y
+features:
+  - {aggregate: mean, of: label, by: [shp], half_life: 2 h}
+gate:
+  coverge: 0.95
+join: {wait: 90}
+)",
+                                         "wrong.yaml");
+  EXPECT_FALSE(check.ok());
+  EXPECT_EQ(check.text(),
+            "wrong.yaml:8: schema.logs.fields.0.kind: found 'numbr'; expected one of number, category, hashed_text. Did you mean 'number'?\n"
+            "wrong.yaml:13: features.0.by: found 'shp'; expected a field of schema.logs.fields. Did you mean 'shop'?\n"
+            "wrong.yaml:15: gate.coverge: found an unknown key; expected in 'gate' one of kind, coverage, window, gamma, policy, warm_up. Did you mean 'coverage'?\n"
+            "wrong.yaml:16: join.wait: found '90'; expected a duration with its unit, as in '10 min', at least 1 us\n");
+  const auto result = check.result();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kConfig);
+}
+
+TEST(PipelineConfig, RefusesAKeyTwiceAndSaysWhereItStoodFirst) {
+  const ConfigCheck check = parse_config(std::string(kSmall) + "seed: 1\nseed: 2\n", "twice.yaml");
+  ASSERT_EQ(check.problems.size(), 1u) << check.text();
+  EXPECT_EQ(check.problems[0].text(), "twice.yaml:13: seed: found the key a second time; expected each key once (first at line 12)");
+}
+
+struct Mistake {
+  std::string yaml;  // Appended to kSmall.
+  std::string key;
+  std::string found;
+};
+class OneMistake : public testing::TestWithParam<Mistake> {};
+TEST_P(OneMistake, IsTheOnlyProblem) {
+  const ConfigCheck check = parse_config(std::string(kSmall) + GetParam().yaml, "one.yaml");
+  EXPECT_FALSE(check.ok());
+  ASSERT_EQ(check.problems.size(), 1u) << check.text();
+  EXPECT_EQ(check.problems[0].key, GetParam().key);
+  EXPECT_EQ(check.problems[0].found, GetParam().found);
+  EXPECT_GE(check.problems[0].line, 12u);
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, OneMistake,
+    testing::Values(Mistake{"seed: -1\n", "seed", "'-1'"}, Mistake{"seed: \"1\"\n", "seed", "'1'"}, Mistake{"gate: 3\n", "gate", "'3'"},
+                    Mistake{"gate: {coverage: 1.0}\n", "gate.coverage", "'1.0'"}, Mistake{"gate: {coverage: .nan}\n", "gate.coverage", "'.nan'"},
+                    Mistake{"trainer: {learning_rate: 0}\n", "trainer.learning_rate", "'0'"},
+                    Mistake{"trainer: {replay: {capacity: 0, every: 3}}\n", "trainer.replay.capacity", "'0'"},
+                    Mistake{"model: {kind: logistc}\n", "model.kind", "'logistc'"}, Mistake{"order: event-time\n", "order", "'event-time'"},
+                    Mistake{"sources: {logs: {files: [a], stdin: true}}\n", "sources.logs.stdin", "'true' beside files"},
+                    Mistake{"sources: {logs: {follow: true}}\n", "sources.logs.follow", "'true' without files"},
+                    Mistake{"sources: {logs: {stdin: true}, outcomes: {stdin: true}}\n", "sources.outcomes.stdin", "'true' for both sources"},
+                    Mistake{"sources: {logs: {files: {a: b}}}\n", "sources.logs.files", "a mapping"},
+                    Mistake{"placement: {pin: atuo}\n", "placement.pin", "'atuo'"}, Mistake{"placement: {pin: [-1]}\n", "placement.pin", "'-1'"},
+                    Mistake{"memory_budget: 64 XB\n", "memory_budget", "'64 XB'"}, Mistake{"topics: {logs: a/b}\n", "topics.logs", "'a/b'"},
+                    Mistake{"retention: {prediction: {age: 1 h}}\n", "retention.prediction", "an unknown key"},
+                    Mistake{"normalization: {sparse_size: 1000}\n", "normalization.sparse_size", "'1000'"},
+                    Mistake{"log: {partitions: 4}\nsources: {logs: {files: [a]}}\n", "log.partitions", "'4'"},
+                    Mistake{"report: {last_outcome_by: [shop, z]}\n", "report.last_outcome_by", "'z'"},
+                    Mistake{"features: [{cross: [shop, x]}]\n", "features.0.cross", "'x', a number without bins"},
+                    Mistake{"features: [{cross: [shop]}]\n", "features.0.cross", "a list"},
+                    Mistake{"features: [{agregate: mean}]\n", "features.0", "neither aggregate nor cross"},
+                    Mistake{"features: [{aggregate: mean, of: shop}]\n", "features.0.of", "'shop', which is no number"},
+                    Mistake{"features: [{aggregate: max, of: x, half_life: 1 h}]\n", "features.0.half_life", "a half_life"},
+                    Mistake{"features: [{aggregate: mean, of: label, include_self: true}]\n", "features.0.include_self", "true"},
+                    Mistake{"features: [{aggregate: rate}]\n", "features.0.aggregate", "rate without half_life and window"}));
+
+TEST(PipelineConfig, AnAggregateOfTheLabelNeedsOutcomes) {
+  const ConfigCheck check = parse_config(R"(version: 1
+name: small
+schema:
+  logs: {id: id, time: ts, fields: [x]}
+features:
+  - {aggregate: mean, of: label}
+)",
+                                         "f.yaml");
+  ASSERT_EQ(check.problems.size(), 2u) << check.text();
+  EXPECT_EQ(check.problems[0].key, "schema.outcomes");
+  EXPECT_EQ(check.problems[1].where, "f.yaml:6");
+}
+
+TEST(PipelineConfig, AKeyThatSpansPartitionsIsAWarningOnly) {
+  const ConfigCheck check = parse_config(std::string(kSmall) + "log: {partitions: 2}\nfeatures: [{aggregate: mean, of: label, by: [shop]}]\n", "w.yaml");
+  EXPECT_TRUE(check.ok());
+  ASSERT_EQ(check.problems.size(), 1u) << check.text();
+  EXPECT_TRUE(check.problems[0].warning);
+  EXPECT_EQ(check.problems[0].key, "features.0.by");
+}
+
+TEST(PipelineConfig, WhatIsNotYamlIsOneProblemWithItsLine) {
+  for (const std::string text : {"a: [1, 2\nb: 3\n", "a: b: c\n", "- *x\n", "a: 1\n---\nb: 2\n", "{[1]: 2}\n", "\t\n"}) {
+    const ConfigCheck check = parse_config(text, "bad.yaml");
+    EXPECT_FALSE(check.ok()) << text;
+  }
+  EXPECT_FALSE(parse_config("", "empty.yaml").ok());
+  EXPECT_FALSE(parse_config("just text", "text.yaml").ok());
+  EXPECT_FALSE(parse_config("[1, 2]", "list.yaml").ok());
+  EXPECT_FALSE(parse_config(std::string(20000, '['), "deep.yaml").ok());
+}
+
+TEST(PipelineConfig, ANewerVersionIsRefusedWithBothNumbers) {
+  const ConfigCheck check = parse_config(std::string(kSmall) + "", "v.yaml", {"version=2"});
+  ASSERT_EQ(check.problems.size(), 1u) << check.text();
+  EXPECT_EQ(check.problems[0].text(), "--set version=2: version: found '2'; expected 1: this program reads version 1 only");
+}
+
+TEST(ConfigSet, ReachesIntoListsAndMakesMapsOnTheWay) {
+  const ConfigCheck check = parse_config(kSmall, "s.yaml",
+                                         {"schema.logs.fields.0.clip=4", "schema.logs.fields[1].missing=indicator", "trainer.replay={every: 8, batch: 16}",
+                                          "trainer.replay.batch=4", "retention.dead-letters.age=1 week", "schema.logs.fields.2={name: z}"});
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.config.logs_schema.fields[0].clip, 4.0);
+  EXPECT_EQ(check.config.logs_schema.fields[1].missing, Missing::kIndicator);
+  EXPECT_EQ(check.config.logs_schema.fields.at(2).name, "z");
+  EXPECT_EQ(check.config.trainer.replay.every, 8u);
+  EXPECT_EQ(check.config.trainer.replay.batch, 4u);
+  EXPECT_EQ(check.config.retention_of(Topic::kDeadLetters).age, Duration(7LL * 86400 * 1000000));
+}
+
+TEST(ConfigSet, NamesTheSetThatWasWrong) {
+  const ConfigCheck check = parse_config(kSmall, "s.yaml", {"gate.coverage=2", "nothing", "seed.x=1", "a..b=1", "schema.logs.fields.9=1", "seed=[", "gte.kind=off"});
+  EXPECT_EQ(check.problems.size(), 7u) << check.text();
+  std::set<std::string> named;
+  for (const ConfigProblem& problem : check.problems) named.insert(problem.where);
+  EXPECT_EQ(named, (std::set<std::string>{"--set gate.coverage=2", "--set nothing", "--set seed.x=1", "--set a..b=1", "--set schema.logs.fields.9=1", "--set seed=[", "--set gte.kind=off"}));
+  EXPECT_EQ(check.problems.back().suggestion, "gate");
+}
+
+TEST(ConfigPrint, GivesTheSameConfigAgain) {
+  for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml"}) {
+    const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"process=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x"});
+    ASSERT_TRUE(first.ok()) << first.text();
+    const std::string printed = to_yaml(first.config);
+    const ConfigCheck second = parse_config(printed, "printed");
+    ASSERT_TRUE(second.ok()) << second.text() << printed;
+    EXPECT_EQ(to_yaml(second.config), printed);
+    EXPECT_EQ(second.config.process, "a: b\"\t#");
+    EXPECT_EQ(second.config.placement, first.config.placement);
+    EXPECT_EQ(second.config.trainer, first.config.trainer);
+    EXPECT_EQ(second.config.retention, first.config.retention);
+  }
+}
+
+void key_paths(const YamlNode& node, const std::string& path, std::set<std::string>& out) {
+  for (const YamlNode::Entry& entry : node.entries) {
+    out.insert(path + entry.key);
+    key_paths(entry.value, path + entry.key + ".", out);
+  }
+}
+
+// The reference config shows every key, and every value outside its example parts is the default.
+TEST(ReferenceConfig, ShowsEveryKeyWithTheDefaultOfTheCode) {
+  const std::string text = file_text(source_path("configs/reference.yaml"));
+  ASSERT_FALSE(text.empty());
+  const ConfigCheck reference = parse_config(text, "reference.yaml");
+  ASSERT_TRUE(reference.ok()) << reference.text();
+  EXPECT_EQ(reference.problems.size(), 0u) << reference.text();
+  YamlNode tree;
+  YamlFailure failure;
+  ASSERT_TRUE(parse_yaml(text, 0, tree, failure)) << failure.what;
+  YamlNode printed;
+  ASSERT_TRUE(parse_yaml(to_yaml(reference.config), 0, printed, failure)) << failure.what;
+  std::set<std::string> shown, known;
+  key_paths(tree, "", shown);
+  key_paths(printed, "", known);
+  EXPECT_EQ(shown, known);
+
+  std::string bare = "version: 1\nname: reference\n";
+  std::size_t begin = text.find("\nschema:\n") + 1, end = text.find("\nnormalization:");
+  bare += text.substr(begin, end - begin);
+  const ConfigCheck defaults = parse_config(bare, "bare.yaml");
+  ASSERT_TRUE(defaults.ok()) << defaults.text();
+  EXPECT_EQ(to_yaml(reference.config), to_yaml(defaults.config));
+}
+
+TEST(Configs, EveryFileLoadsWithoutAWarning) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("configs"))) {
+    if (entry.path().extension() != ".yaml") continue;
+    ++count;
+    auto check = check_config_file(entry.path().string());
+    ASSERT_TRUE(check.ok()) << check.error().what;
+    EXPECT_EQ(check->text(), "");
+  }
+  EXPECT_GE(count, 3);
+}
+
+TEST(Configs, AMissingFileIsNotFound) {
+  const auto check = check_config_file("/nowhere/x.yaml");
+  ASSERT_FALSE(check.ok());
+  EXPECT_EQ(check.error().code, ErrorCode::kNotFound);
+}
+
+TEST(Units, DurationsReadBackTheSame) {
+  for (const auto& [text, us] : std::vector<std::pair<std::string, std::int64_t>>{
+           {"0", 0}, {"1 us", 1}, {"1ms", 1000}, {"1.5 s", 1500000}, {"10 min", 600000000}, {"1h", 3600000000}, {"2 days", 172800000000}, {"1 week", 604800000000}}) {
+    const auto parsed = parse_duration(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(parsed->count(), us) << text;
+    EXPECT_EQ(parse_duration(duration_text(*parsed))->count(), us) << duration_text(*parsed);
+  }
+  EXPECT_EQ(duration_text(Duration(90'000'000)), "90 s");
+  EXPECT_EQ(duration_text(Duration(86'400'000'000)), "1 day");
+  for (const std::string text : {"", "1", "ms", "-1 ms", "1 m", "1 msec", "1e9 weeks", "nan s", "0.5 us", "1 ms 2 us", "inf h", "99999 weeks"})
+    EXPECT_FALSE(parse_duration(text).ok()) << text;
+}
+
+TEST(Units, SizesReadBackTheSame) {
+  for (const auto& [text, bytes] : std::vector<std::pair<std::string, std::uint64_t>>{{"0", 0}, {"4096", 4096}, {"64 MB", 64u << 20}, {"1 KiB", 1024}, {"0.5 GB", 512u << 20}, {"3B", 3}}) {
+    const auto parsed = parse_size(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(*parsed, bytes);
+    EXPECT_EQ(*parse_size(size_text(bytes)), bytes);
+  }
+  for (const std::string text : {"", "MB", "-1", "1 XB", "1.5", "inf", "1e30 GB"}) EXPECT_FALSE(parse_size(text).ok()) << text;
+}
+
+// Goal: whatever the bytes, loading ends with a config or problems, and what loads can be printed and read again.
+TEST(ConfigFuzz, DamagedConfigsNeverCrash) {
+  const std::string base = file_text(source_path("configs/reference.yaml"));
+  constexpr std::string_view kPieces[] = {"[", "]", "{", "}", ":", "- ", "\n", "  ", "\"", "'", "#", "*a", "&a", "0", "-1", "null", "~", "1e999", "!!int", "|", ">", "%", "\x01", "\xff", "name: x", "? "};
+  Rng rng(20260);
+  int loaded = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = base;
+    const int edits = 1 + static_cast<int>(rng.below(4));
+    for (int e = 0; e < edits; ++e) {
+      const std::size_t at = rng.below(text.size());
+      switch (rng.below(4)) {
+        case 0: text.erase(at, 1 + rng.below(40)); break;
+        case 1: text.insert(at, kPieces[rng.below(std::size(kPieces))]); break;
+        case 2: text[at] = static_cast<char>(rng.below(256)); break;
+        default: text.insert(at, text.substr(rng.below(text.size()), rng.below(80)));
+      }
+    }
+    const ConfigCheck check = parse_config(text, "fuzz.yaml");
+    static_cast<void>(check.text());
+    if (!check.ok()) continue;
+    ++loaded;
+    const std::string printed = to_yaml(check.config);
+    const ConfigCheck again = parse_config(printed, "again.yaml");
+    ASSERT_TRUE(again.ok()) << "round " << round << "\n" << again.text();
+    ASSERT_EQ(to_yaml(again.config), printed) << "round " << round;
+  }
+  EXPECT_GT(loaded, 100);  // Edits in comments leave it whole: the loop reaches both sides.
+}
+
+}  // namespace
+}  // namespace weir
