@@ -424,7 +424,7 @@ void check_fields_exist(Findings& findings, const Names& names, const YamlNode& 
 }
 
 void read_aggregate(Findings& findings, const YamlNode& node, const std::string& path, const Names& names, bool has_label,
-                    std::int32_t partitions, FeatureSpec& out) {
+                    FeatureSpec& out) {
   AggregateSpec a;
   Section s(findings, &node, path);
   s.word("aggregate", words::kAggregates, a.kind);
@@ -479,9 +479,6 @@ void read_aggregate(Findings& findings, const YamlNode& node, const std::string&
   if (prior && a.kind != AggregateKind::kMean) refuse("prior", "a prior", "a prior with aggregate: mean only");
   if (a.include_self && a.of == AggregateOf::kLabel) refuse("include_self", "true", "false: a record's own label is not known when it is predicted");
   if (a.transform == Transform::kLogit && a.kind != AggregateKind::kMean) refuse("transform", "logit", "logit with aggregate: mean only");
-  if (partitions > 1 && !a.by.empty() && !(a.by.size() == 1 && (a.by[0] == names.schema.id || a.by[0] == names.schema.key)))
-    findings.warn(*node.find("by"), s.path_of("by"), "a key that spans the " + std::to_string(partitions) + " partitions",
-                  "an aggregate is kept for each partition by itself");
   out.aggregates.push_back(std::move(a));
 }
 
@@ -494,7 +491,7 @@ void read_features(Section& root, const PipelineConfig& config, FeatureSpec& out
     const YamlNode& node = list->items[i];
     const std::string path = "features." + std::to_string(i);
     if (node.find("aggregate") != nullptr) {
-      read_aggregate(root.findings(), node, path, names, has_label, config.log.partitions, out);
+      read_aggregate(root.findings(), node, path, names, has_label, out);
     } else if (node.find("cross") != nullptr) {
       Section s(root.findings(), &node, path);
       CrossSpec cross;
@@ -696,9 +693,6 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
       findings.add(node({"schema", "logs", "label"}), "schema.logs.label", quoted(field.name) + ", which is also a field", "a label that no feature sees");
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
-  if (config.log.partitions > 1 && !(config.logs.from_topic() && config.outcomes.from_topic()))
-    findings.add(node({"log", "partitions"}), "log.partitions", quoted(std::to_string(config.log.partitions)),
-                 "1: files and standard input are partition 0");
 }
 
 }  // namespace
@@ -799,7 +793,6 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   {
     Section log(findings, root.get("log"), "log");
     log.word("kind", words::kLogKinds, config.log.kind);
-    log.whole("partitions", config.log.partitions, 1, 1024);
     log.finish();
   }
   root.size("max_line", config.max_line, 1024, std::uint64_t(64) << 20);

@@ -17,6 +17,7 @@
 #include "core/records/event_schema.hpp"
 #include "core/records/topics.hpp"
 #include "pipelines/units.hpp"
+#include "storage/open_storage.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
@@ -35,7 +36,6 @@ enum class Learning : std::uint8_t { kCoupled, kFree };
 enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
 enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
 enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
-enum class LogKind : std::uint8_t { kEmbedded, kMemory };
 enum class GateKind : std::uint8_t { kConformal, kOff };
 enum class GatePolicy : std::uint8_t { kFlag, kBaseRate, kDrop };
 enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW, kAdaGrad, kFtrl };
@@ -108,7 +108,6 @@ struct JoinConfig {
 
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
-  std::int32_t partitions = 1;    // Of `logs` and `outcomes`; more than one only where both are topics.
   bool operator==(const LogConfig&) const = default;
 };
 

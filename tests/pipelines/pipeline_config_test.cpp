@@ -125,7 +125,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"memory_budget: 64 XB\n", "memory_budget", "'64 XB'"}, Mistake{"topics: {logs: a/b}\n", "topics.logs", "'a/b'"},
                     Mistake{"retention: {prediction: {age: 1 h}}\n", "retention.prediction", "an unknown key"},
                     Mistake{"normalization: {sparse_size: 1000}\n", "normalization.sparse_size", "'1000'"},
-                    Mistake{"log: {partitions: 4}\nsources: {logs: {files: [a]}}\n", "log.partitions", "'4'"},
                     Mistake{"report: {last_outcome_by: [shop, z]}\n", "report.last_outcome_by", "'z'"},
                     Mistake{"features: [{cross: [shop, x]}]\n", "features.0.cross", "'x', a number without bins"},
                     Mistake{"features: [{cross: [shop]}]\n", "features.0.cross", "a list"},
@@ -149,12 +148,12 @@ features:
   EXPECT_EQ(check.problems[1].where, "f.yaml:6");
 }
 
-TEST(PipelineConfig, AKeyThatSpansPartitionsIsAWarningOnly) {
-  const ConfigCheck check = parse_config(std::string(kSmall) + "log: {partitions: 2}\nfeatures: [{aggregate: mean, of: label, by: [shop]}]\n", "w.yaml");
+TEST(PipelineConfig, AValueThatIsNotUsedIsAWarningOnly) {
+  const ConfigCheck check = parse_config(std::string(kSmall) + "trainer: {optimizer: adagrad, momentum: 0.9}\n", "w.yaml");
   EXPECT_TRUE(check.ok());
   ASSERT_EQ(check.problems.size(), 1u) << check.text();
   EXPECT_TRUE(check.problems[0].warning);
-  EXPECT_EQ(check.problems[0].key, "features.0.by");
+  EXPECT_EQ(check.problems[0].key, "trainer.momentum");
 }
 
 TEST(PipelineConfig, WhatIsNotYamlIsOneProblemWithItsLine) {
