@@ -9,7 +9,7 @@ set -euo pipefail
 
 build=(
   ccache cmake g++ ninja-build pkg-config
-  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libeigen3-dev libfmt-dev libgtest-dev libhwy-dev
+  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libeigen3-dev libfmt-dev libgtest-dev libhwy-dev libisal-dev
   libprotobuf-dev librapidcheck-dev librocksdb-dev libsimdjson-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev
   libzstd-dev protobuf-compiler zlib1g-dev
 )

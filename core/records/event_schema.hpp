@@ -43,7 +43,8 @@ struct EventSchema {
   char delimiter = ',';       // CSV.
   std::vector<std::string> columns;  // CSV: the header, if the files carry none.
   std::string label;          // Empty: no label in these lines.
-  bool label_required = false;  // Outcomes.
+  bool label_required = false;  // A line without one is refused; of outcomes in any case.
+  bool label_binary = false;    // Classification: 0 and 1 (also true and false) are the labels, anything else is refused.
   std::vector<FieldSpec> fields;
   std::uint64_t line_bytes_max = 1 << 20;
 };

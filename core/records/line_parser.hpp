@@ -4,6 +4,8 @@
 // Bad input is normal input: no line makes it throw, hang, read out of bounds or give a NaN. Every line is walked to its
 // end and every value is validated, also the undeclared ones. A declared field twice in a line is refused.
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,17 +22,29 @@ enum class LineRole : std::uint8_t { kEvent, kOutcome };
 // when cleared; addresses stay valid until then.
 class ParseArena {
  public:
-  ParseArena();
+  ParseArena() = default;
   ~ParseArena();
-  ParseArena(ParseArena&&) noexcept;
-  ParseArena& operator=(ParseArena&&) noexcept;
+  ParseArena(ParseArena&& other) noexcept;
+  ParseArena& operator=(ParseArena&& other) noexcept;
+
   void clear();
-  void* allocate(std::size_t bytes, std::size_t align);
+  // REQUIRES: align is a power of two, at most alignof(std::max_align_t).
+  void* allocate(std::size_t bytes, std::size_t align) {
+    char* at = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(at_) + align - 1) & ~(std::uintptr_t(align) - 1));
+    if (at_ == nullptr || bytes > static_cast<std::size_t>(end_ - at_) || at > end_ - bytes) return allocate_slow(bytes);
+    at_ = at + bytes;
+    return at;
+  }
 
  private:
   struct Block;
-  std::unique_ptr<Block> first_;
+  void* allocate_slow(std::size_t bytes);
+  void enter(Block* block);
+
+  Block* first_ = nullptr;    // Chain of blocks, in the order they are filled.
   Block* current_ = nullptr;
+  char* at_ = nullptr;        // Free part of the current block.
+  char* end_ = nullptr;
 };
 
 // Not thread-safe (it owns scratch buffers): one per thread. Allocates nothing per line once warm.
@@ -38,7 +52,9 @@ class LineParser {
  public:
   virtual ~LineParser() = default;
 
-  // Fills `out` but for offset and cursor, which are the caller's. Views point into `line` or `arena`.
+  // Fills `out` but for offset and cursor, which are the caller's. Views point into `line` or `arena`. A byte order mark
+  // before the line is no part of it. A line that is malformed anywhere is refused as kMalformed; else the first field that
+  // will not do gives the reason, and what is missing altogether comes last (id, time, label).
   // `line`: without newline; a trailing '\r' is dropped. CSV without declared columns: the first line of a file is its header,
   // given through header().
   virtual void parse(std::string_view line, ParseArena& arena, ParsedRecord& out) = 0;
@@ -51,6 +67,9 @@ class LineParser {
 
 // kConfig if the schema makes no sense (a field twice, no id, bins not ascending …).
 Result<std::unique_ptr<LineParser>> make_line_parser(const EventSchema& schema, LineRole role);
+
+// What is kept of a line that is too long.
+inline constexpr std::size_t kTooLongHeadBytes = 4096;
 
 // What a source says of a line that it did not keep whole (longer than line_bytes_max).
 void refuse_too_long(std::string_view head, std::uint64_t line_bytes, std::uint32_t line_crc, std::uint64_t limit,
