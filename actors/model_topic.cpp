@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "core/base/crc32c.hpp"
-#include "core/models/state_pages.hpp"
+#include "core/records/state_pages.hpp"
 
 namespace weir {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/models/state_pages.hpp"
+#include "core/records/state_pages.hpp"
 
 namespace weir {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/learning/gradient_clip.hpp"
 #include "core/learning/optimizer_rules.hpp"
-#include "core/models/finite.hpp"
+#include "core/base/finite.hpp"
 
 namespace weir {
 

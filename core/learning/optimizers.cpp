@@ -5,8 +5,8 @@
 #include "core/base/check.hpp"
 #include "core/learning/gradient_clip.hpp"
 #include "core/learning/optimizer_rules.hpp"
-#include "core/models/finite.hpp"
-#include "core/models/state_pages.hpp"
+#include "core/base/finite.hpp"
+#include "core/records/state_pages.hpp"
 
 namespace weir {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.hpp"
-#include "core/models/state_pages.hpp"
+#include "core/records/state_pages.hpp"
 
 namespace weir {
 namespace {

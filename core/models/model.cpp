@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/math.hpp"
-#include "core/models/finite.hpp"
+#include "core/base/finite.hpp"
 #include "core/models/kinds.hpp"
 
 namespace weir {

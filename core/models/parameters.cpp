@@ -6,7 +6,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/crc32c.hpp"
-#include "core/models/finite.hpp"
+#include "core/base/finite.hpp"
 
 namespace weir {
 

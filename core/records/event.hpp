@@ -104,7 +104,8 @@ struct Prediction {
   double value = 0.0;        // Classification: probability of label 1. Regression: the value.
   double label = 0.0;        // label_predicted: 0 or 1, or the value.
   bool certified = false;    // The gate stands behind it.
-  double low = 0.0, high = 0.0;   // Regression: the set is [low, high].
+  // Regression: the set is [low, high]. Classification: where the base rate stands in for the model, the model's own value.
+  double low = 0.0, high = 0.0;
   bool has_set = false;           // False with gate `off`.
   bool in_set[2] = {false, false};  // Classification: labels in the set.
   ModelVersion version;
