@@ -325,22 +325,24 @@ struct KeyedState::Impl {
     entry->dirty_at = kNotDirty;
   }
 
-  // Gives the entry room for `size` bytes of value, in another block if need be.
+  // Gives the entry room for `size` bytes of value, in another block if need be: a bigger one, or a smaller one where most of
+  // the block would lie idle.
   Entry* resize(std::size_t at, std::uint32_t size) {
     Entry* entry = entry_of(slots[at]);
-    if (size > entry->capacity) {
-      Entry* bigger = new_block(entry->key_bytes, size);
-      bigger->hash = entry->hash;
-      bigger->commit = entry->commit;
-      bigger->size = entry->size;
-      bigger->dirty_at = entry->dirty_at;
-      bigger->absent = entry->absent;
-      bigger->stored = entry->stored;
-      std::memcpy(bigger->key_data(), entry->key_data(), Entry::key_room(entry->key_bytes) + entry->size);
-      if (bigger->dirty_at != kNotDirty) dirty[bigger->dirty_at] = bigger;
-      slots[at].entry = reinterpret_cast<std::uintptr_t>(bigger) | 1;
+    const bool idle = entry->capacity > 128 && size < entry->capacity / 4;
+    if (size > entry->capacity || idle) {
+      Entry* moved = new_block(entry->key_bytes, size);
+      moved->hash = entry->hash;
+      moved->commit = entry->commit;
+      moved->size = std::min(entry->size, size);
+      moved->dirty_at = entry->dirty_at;
+      moved->absent = entry->absent;
+      moved->stored = entry->stored;
+      std::memcpy(moved->key_data(), entry->key_data(), Entry::key_room(entry->key_bytes) + moved->size);
+      if (moved->dirty_at != kNotDirty) dirty[moved->dirty_at] = moved;
+      slots[at].entry = reinterpret_cast<std::uintptr_t>(moved) | 1;
       free_block(entry);
-      entry = bigger;
+      entry = moved;
     }
     if (size > entry->size) std::memset(entry->value() + entry->size, 0, size - entry->size);
     entry->size = size;
@@ -449,6 +451,18 @@ void KeyedState::erase(std::string_view key) {
   entry->absent = true;
   entry->size = 0;
   s.mark_dirty(entry);
+}
+
+void KeyedState::erase_existing(std::string_view key) {
+  Impl& s = *impl_;
+  const std::uint64_t hash = hash64(key);
+  if (const std::size_t at = s.probe(hash, key); s.slots[at].entry == 0) {
+    Entry* entry = s.insert(at, hash, key, 0, /*absent=*/true, /*stored=*/true);
+    s.mark_dirty(entry);
+    if (s.evict(entry)) maybe_cold_.store(true, std::memory_order_relaxed);
+    return;
+  }
+  erase(key);
 }
 
 void KeyedState::save(StateWriter& writer) {

@@ -81,6 +81,8 @@ class KeyedState {
   // Marks what find() has just returned dirty, without looking it up again. REQUIRES: found.
   void touch(const Found& found);
   void erase(std::string_view key);
+  // The same without reading an entry that is not resident. REQUIRES: the entry exists.
+  void erase_existing(std::string_view key);
 
   // Writes every entry changed since the last save. They count as committed once committed() has been told
   // writer.commit() or later.

@@ -251,5 +251,36 @@ TEST_P(KeyedStateAgainstAMap, AgreesAfterEveryOperation) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, KeyedStateAgainstAMap, testing::Range(0, 60));
 
+TEST(KeyedState, ErasesWhatExistsWithoutReadingIt) {
+  auto reader = std::make_shared<MapStateReader>();
+  reader->entries["s/ka"] = "1";
+  KeyedState state(0);
+  ASSERT_TRUE(state.load(StageState(reader, "s/"), /*preload_bytes=*/0).ok());
+  const std::uint64_t reads = reader->reads;
+  state.erase_existing("a");
+  EXPECT_EQ(reader->reads, reads);
+  EXPECT_FALSE(state.find("a").found);
+  StateChanges changes;
+  StateWriter writer(changes, "s/", CommitId(1));
+  state.save(writer);
+  reader->apply(changes, CommitId(1));
+  state.committed(CommitId(1));
+  EXPECT_TRUE(reader->entries.empty());
+  EXPECT_FALSE(state.find("a").found);
+}
+
+TEST(KeyedState, AValueThatShrinksGivesItsMemoryBack) {
+  KeyedState state(1 << 20);
+  ASSERT_TRUE(state.load(StageState(std::make_shared<MapStateReader>(), "s/")).ok());
+  for (int i = 0; i < 100; ++i) state.upsert(std::to_string(i), 2000).data[0] = static_cast<char>(i);
+  const std::size_t before = state.resident_bytes();
+  for (int i = 0; i < 100; ++i) {
+    const KeyedState::Found found = state.upsert(std::to_string(i), 1);
+    EXPECT_TRUE(found.found);
+    EXPECT_EQ(found.data[0], static_cast<char>(i)) << "the first bytes stay";
+  }
+  EXPECT_LT(state.resident_bytes() + 150000, before);
+}
+
 }  // namespace
 }  // namespace weir
