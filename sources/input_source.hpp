@@ -2,6 +2,7 @@
 // Where lines come from: files, a followed file, standard input. Direct inputs give (offset, line); followed ones are
 // appended to a topic first.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,12 +41,15 @@ class InputSource {
   // Fills `out` with the next lines, about `bytes_hint` bytes, at least one line unless at the end. False: nothing now (a
   // followed source: no growth yet; else: the end). kInvalidInput: truncated gzip …; kIo.
   virtual Result<bool> read(LineBatch& out, std::size_t bytes_hint) = 0;
+  // After read() said "nothing now": returns when there may be more, at the latest after `at_most`.
+  virtual void wait(std::chrono::microseconds at_most);
   // True once the end is reached for good; never for a followed source.
   virtual bool ended() const = 0;
   // Goes on after a restart: `next` lines are consumed and `cursor` is the hint stored with them; `identity` what
   // identity() gave then. kInvalidInput: the files are not the ones consumed before (names the file and what changed).
   virtual Result<void> resume(Offset next, std::uint64_t cursor, std::string_view identity) = 0;
-  // What is stored in the task's state to know the files again: path, size, CRC of each file opened so far.
+  // What is stored in the task's state to know the files again: path, size, CRC of each file opened so far. Goes with the
+  // lines of the last read(): both into the same commit.
   virtual std::string identity() const = 0;
   // For progress: bytes read and in all, of the stored (compressed) files; total 0 if unknown.
   virtual std::uint64_t bytes_read() const = 0;

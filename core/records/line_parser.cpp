@@ -96,6 +96,20 @@ Result<void> check_schema(const EventSchema& schema, LineRole role) {
         return config_error("field \"" + field.name + "\": bins must ascend");
     }
   }
+  if (schema.format == LineFormat::kCsv) {
+    if (schema.delimiter == '"' || schema.delimiter == '\n' || schema.delimiter == '\r' || schema.delimiter == '\0' ||
+        static_cast<unsigned char>(schema.delimiter) >= 0x80)
+      return config_error("the delimiter must be an ASCII character other than a quote or a line end");
+    std::set<std::string> columns;
+    for (const std::string& column : schema.columns)
+      if (!columns.insert(column).second) return config_error("column \"" + column + "\" is declared twice");
+    names.insert({schema.id, schema.time});
+    if (!schema.key.empty()) names.insert(schema.key);
+    if (!schema.label.empty()) names.insert(schema.label);
+    for (const std::string& name : names)
+      if (!columns.empty() && !columns.contains(name))
+        return config_error("\"" + name + "\" is none of the declared columns");
+  }
   if (schema.time_format == TimeFormat::kSyslog && (schema.year < 1 || schema.year > 9999))
     return config_error("year " + std::to_string(schema.year) + ": expected 1 to 9999");
   return {};
@@ -107,7 +121,10 @@ Result<std::unique_ptr<LineParser>> make_line_parser(const EventSchema& schema, 
   TRY(check_schema(schema, role));
   switch (schema.format) {
     case LineFormat::kJson: return make_json_line_parser(schema, role);
-    default: break;
+    case LineFormat::kCsv: return make_csv_line_parser(schema, role);
+    case LineFormat::kKeyValue: return make_key_value_line_parser(schema, role);
+    case LineFormat::kSyslog5424:
+    case LineFormat::kSyslog3164: return make_syslog_line_parser(schema, role);
   }
   return config_error("unknown line format");
 }
