@@ -152,6 +152,7 @@ void OutcomeJoin::keys(InputId input, const RecordView& record, KeyList& out) co
 void OutcomeJoin::process(InputId input, RecordView& record, Output& out) {
   if (input == InputId::kLogs) {
     CHECK(record.event != nullptr);
+    CHECK(record.prediction != nullptr);
     on_event(record, out);
   } else if (input == InputId::kOutcomes) {
     CHECK(record.outcome != nullptr);
@@ -221,14 +222,6 @@ void OutcomeJoin::make_mark(std::string_view key, std::string_view id, char kind
   marks_.push(clock_, id);
 }
 
-bool OutcomeJoin::is_duplicate(const Event& event, Output& out) {
-  advance(event.event_time, out);
-  checked_kind_ = kind_of(entries_.find(key_of(event.id)));
-  checked_event_ = &event;
-  checked_ = true;
-  return checked_kind_ != kNothing && checked_kind_ != kOutcome;
-}
-
 void OutcomeJoin::make_row(const RecordView& record) {
   const Event& event = *record.event;
   Example row;
@@ -238,7 +231,6 @@ void OutcomeJoin::make_row(const RecordView& record) {
   row.event_time = event.event_time;
   row.source = record.source;
   if (record.sample != nullptr) row.sample = *record.sample;
-  CHECK(record.prediction != nullptr);
   row.prediction = *record.prediction;
   row.label_keys = record.label_keys;
   row.last_outcome = record.last_outcome;
@@ -248,20 +240,15 @@ void OutcomeJoin::make_row(const RecordView& record) {
 
 void OutcomeJoin::on_event(RecordView& record, Output& out) {
   const Event& event = *record.event;
-  char kind;
-  if (checked_ && checked_event_ == &event && key_.view().substr(1) == event.id.text) {
-    kind = checked_kind_;
-  } else {
-    advance(event.event_time, out);
-    kind = kind_of(entries_.find(key_of(event.id)));
-  }
-  checked_ = false;
-  const std::string_view key = key_.view();
+  advance(event.event_time, out);
+  const std::string_view key = key_of(event.id);
+  const KeyedState::Found found = entries_.find(key);
+  const char kind = kind_of(found);
   if (kind != kNothing && kind != kOutcome) {
     ++counts_.duplicate_events;
+    record.prediction->duplicate = true;
   } else if (kind == kOutcome) {
     make_row(record);
-    const KeyedState::Found found = entries_.find(key);
     WaitingOutcome waiting;
     std::memcpy(&waiting, found.data + kWordBytes, sizeof(waiting));
     const Source source{found.view().substr(kWordBytes + sizeof(waiting)), PartitionId(waiting.partition), Offset(waiting.offset)};
@@ -291,7 +278,6 @@ void OutcomeJoin::on_event(RecordView& record, Output& out) {
 }
 
 void OutcomeJoin::on_outcome(RecordView& record, Output& out) {
-  checked_ = false;
   const Outcome& outcome = *record.outcome;
   advance(outcome.event_time, out);
   const std::string_view key = key_of(outcome.id);
@@ -395,7 +381,7 @@ void OutcomeJoin::save(StateWriter& writer) {
 }
 
 Result<void> OutcomeJoin::load(const StageState& state) {
-  checked_ = changed_ = false;
+  changed_ = false;
   counts_ = OutcomeJoinCounts();
   std::array<std::uint64_t, kNumberCount> numbers{};
   std::string bytes;

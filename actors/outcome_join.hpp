@@ -7,8 +7,8 @@
 //   unmatched  it waited the bound without an event
 // (`invalid` and `no_id` end in ingestion.) After joining or expiry a mark stays for `wait`; then the id is unknown. Ids are
 // the same if their text is: 5 joins "5".
-// An event whose id waits or is marked is not joined, and is_duplicate() tells of it before it is published. An event whose line
-// carries its label is an example at once: the outcome is the line itself (source and time are the event's), unless an
+// An event whose id waits or is marked is not joined; its Prediction::duplicate is set (the gate publishes after this stage is
+// done). An event whose line carries its label is an example at once: the outcome is the line itself (source and time are the event's), unless an
 // outcome for it waits already: then that one counts.
 // An example is appended to `examples` (key: id; source: the outcome's) and fed back through the chain as kExamples.
 //
@@ -21,7 +21,6 @@
 
 #include "actors/expiry_queue.hpp"
 #include "actors/stage.hpp"
-#include "actors/waiting_rows.hpp"
 #include "core/base/clock.hpp"
 #include "core/records/codec.hpp"
 
@@ -46,7 +45,7 @@ struct OutcomeJoinCounts {
   bool operator==(const OutcomeJoinCounts&) const = default;
 };
 
-class OutcomeJoin final : public Stage, public WaitingRows {
+class OutcomeJoin final : public Stage {
  public:
   explicit OutcomeJoin(const OutcomeJoinSettings& settings);
 
@@ -56,8 +55,6 @@ class OutcomeJoin final : public Stage, public WaitingRows {
   Result<void> load(const StageState& state) override;
   void keys(InputId input, const RecordView& record, KeyList& out) const override;
   KeyedState* keyed() override { return &entries_; }
-
-  bool is_duplicate(const Event& event, Output& out) override;
 
   const OutcomeJoinCounts& counts() const { return counts_; }
 
@@ -107,10 +104,6 @@ class OutcomeJoin final : public Stage, public WaitingRows {
   ExpiryQueue marks_;
   JoinedBits joined_;
   bool changed_ = false;
-
-  bool checked_ = false;                  // is_duplicate() has just been asked for checked_event_ …
-  const Event* checked_event_ = nullptr;
-  char checked_kind_ = 0;                 // … and found this.
 
   ByteBuffer key_;
   ByteBuffer bytes_;                      // A row; with its outcome appended, an example.
