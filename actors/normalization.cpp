@@ -4,19 +4,10 @@
 #include <limits>
 #include <string>
 
-#include "core/base/math.hpp"
-
 namespace weir {
 namespace {
 constexpr std::string_view kScalerKey = "scaler";
-constexpr double kProbabilityMin = 1e-4;  // Logits stay within ±9.2.
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-double logit(double p) {
-  if (p != p) return p;
-  p = std::min(std::max(p, kProbabilityMin), 1.0 - kProbabilityMin);
-  return math::log(p / (1.0 - p));
-}
 }  // namespace
 
 Result<std::unique_ptr<Normalization>> Normalization::make(const FeatureSpec& spec, const EventSchema& schema) {
@@ -36,7 +27,7 @@ Result<std::unique_ptr<Normalization>> Normalization::make(const FeatureSpec& sp
   }
   std::vector<std::uint32_t> logits;
   for (std::uint32_t a = 0; a < spec.aggregates.size(); ++a) {
-    if (spec.aggregates[a].transform == Transform::kLogit) logits.push_back(a);
+    if (spec.aggregates[a].transform == Transform::kLogit) logits.push_back(static_cast<std::uint32_t>(inputs.size()));
     inputs.push_back({scaler.aggregate_clip, Missing::kMean});
   }
   TRY_ASSIGN(SparseEncoder encoder, SparseEncoder::make(spec, schema));
@@ -67,7 +58,7 @@ void Normalization::process(InputId input, RecordView& record, Output& out) {
     x[at++] = value.missing ? kNan : value.number;
   }
   for (std::size_t a = 0; a < aggregate_count_; ++a) x[at + a] = static_cast<double>(record.features[a]);
-  for (const std::uint32_t a : logits_) x[at + a] = logit(x[at + a]);
+  scaler_.take_logits(logits_);
   scaler_.scale(event.event_time, dense_);
   changed_ = true;
   const std::uint32_t n = encoder_.encode(event, record.feature_hashes, indices_.data(), sparse_.data());

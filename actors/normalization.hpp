@@ -34,7 +34,7 @@ class Normalization : public Stage {
   Scaler scaler_;
   SparseEncoder encoder_;
   std::vector<std::uint32_t> numbers_;   // Fields that are scaled.
-  std::vector<std::uint32_t> logits_;    // Aggregates that are turned into logits first.
+  std::vector<std::uint32_t> logits_;    // Dense inputs that are turned into logits first.
   std::size_t aggregate_count_ = 0;
   std::size_t cross_count_ = 0;
   bool changed_ = false;

@@ -72,6 +72,9 @@ struct Accumulator {
 // What one event or outcome changes in an entry: its accumulators and the time their decayed sums stand at.
 struct Part {
   std::vector<Accumulator> accumulators;
+  // The same once more for add(), which most of a tick's time goes to: the decayed sums, and the rest.
+  std::vector<Accumulator> decayed;
+  std::vector<Accumulator> others;
   std::vector<double> inverse_half_lives;  // Per microsecond; 0: never fades.
   std::uint32_t time_at = 0;
   bool empty() const { return accumulators.empty(); }
@@ -83,7 +86,10 @@ struct Output {
   bool label = false;             // Which part.
   std::uint32_t accumulator = 0;
   double prior = 0.0;
-  std::uint32_t prior_at = 0;     // Words of the running mean in the global entry.
+  std::uint32_t prior_mean = 0;   // Which running mean.
+  bool decayed_mean = false;      // The common case, read without a call:
+  std::uint32_t at = 0;           // its words
+  std::uint32_t rate = 0;         // and half-life.
   double fallback = kMissing;
   double scale = 1.0;             // kRate: per second.
   bool of_events = false;
@@ -140,6 +146,8 @@ struct Aggregates::Impl {
   bool layout_saved = false;
   KeyedState entries;
   std::vector<std::uint64_t> keys;   // Of the event at hand, per group.
+  std::vector<std::uint32_t> prior_at;   // Words of the running means in the global entry,
+  std::vector<double> running_means;     // and their values for the event at hand; NaN before the first.
   double factors[2][kHalfLivesMax] = {};
   const Event* current = nullptr;
 
@@ -174,6 +182,7 @@ struct Aggregates::Impl {
     wanted.at = group.words;
     group.words += wanted.words();
     part.accumulators.push_back(wanted);
+    (wanted.shape == Shape::kDecayed ? part.decayed : part.others).push_back(wanted);
     return static_cast<std::uint32_t>(part.accumulators.size() - 1);
   }
 
@@ -229,18 +238,21 @@ struct Aggregates::Impl {
       fade[i] = half_life_decay(old_age * part.inverse_half_lives[i]);
       weight[i] = new_age == 0.0 ? 1.0 : half_life_decay(new_age * part.inverse_half_lives[i]);
     }
-    for (const Accumulator& a : part.accumulators) {
+    for (const Accumulator& a : part.decayed) {
+      Word* words = entry + a.at;
+      const double x = value_of(a, label);
+      const bool present = x == x;
+      const double w = present ? weight[a.rate] : 0.0;
+      words[0] = number_word(as_number(words[0]) * fade[a.rate] + w);
+      if (a.of != AggregateOf::kEvents)
+        words[1] = number_word(as_number(words[1]) * fade[a.rate] + (present ? w * x : 0.0));
+    }
+    for (const Accumulator& a : part.others) {
       Word* words = entry + a.at;
       const double x = value_of(a, label);
       const bool present = x == x;
       switch (a.shape) {
-        case Shape::kDecayed: {
-          const double w = present ? weight[a.rate] : 0.0;
-          words[0] = number_word(as_number(words[0]) * fade[a.rate] + w);
-          if (a.of != AggregateOf::kEvents)
-            words[1] = number_word(as_number(words[1]) * fade[a.rate] + (present ? w * x : 0.0));
-          break;
-        }
+        case Shape::kDecayed: break;
         case Shape::kRing:
         case Shape::kExtremeRing:
           if (present) add_to_ring(a, words, time, x);
@@ -260,9 +272,12 @@ struct Aggregates::Impl {
     }
   }
 
-  double running_mean(const Output& o) const {
-    const double weight = as_number(global[o.prior_at]);
-    return weight > 0.0 ? as_number(global[o.prior_at + 1]) / weight : kMissing;
+  // The means behind priors; they change between events only, but for include_self aggregates without key.
+  void set_running_means() {
+    for (std::size_t i = 0; i < prior_at.size(); ++i) {
+      const double weight = as_number(global[prior_at[i]]);
+      running_means[i] = weight > 0.0 ? as_number(global[prior_at[i] + 1]) / weight : kMissing;
+    }
   }
 
   // `entry`: null if there is none. `factors` hold what its sums have faded to by now.
@@ -322,7 +337,7 @@ struct Aggregates::Impl {
       default: break;
     }
     if (o.prior > 0.0) {
-      const double mean = running_mean(o);
+      const double mean = running_means[o.prior_mean];
       if (mean == mean) return (sum + o.prior * mean) / (weight + o.prior);
     }
     return weight > 0.0 ? sum / weight : o.fallback;
@@ -332,7 +347,11 @@ struct Aggregates::Impl {
     for (int p = 0; p < 2; ++p) {
       const Part& part = group.parts[p];
       if (part.inverse_half_lives.empty()) continue;
-      const double age = entry == nullptr || entry[part.time_at] == 0 ? 0.0 : age_us(now, as_time(entry[part.time_at]));
+      if (entry == nullptr || entry[part.time_at] == 0) {  // Nothing to fade.
+        for (std::size_t i = 0; i < part.inverse_half_lives.size(); ++i) factors[p][i] = 1.0;
+        continue;
+      }
+      const double age = age_us(now, as_time(entry[part.time_at]));
       for (std::size_t i = 0; i < part.inverse_half_lives.size(); ++i)
         factors[p][i] = half_life_decay(age * part.inverse_half_lives[i]);
     }
@@ -342,10 +361,19 @@ struct Aggregates::Impl {
              std::span<float> out) {
     for (const Output& o : outputs) {
       double x;
-      if (has_key) {
+      if (o.decayed_mean && entry != nullptr) {
+        const double factor = factors[o.label][o.rate];
+        double weight = as_number(entry[o.at]) * factor;
+        double sum = as_number(entry[o.at + 1]) * factor;
+        if (o.prior > 0.0) {
+          const double mean = running_means[o.prior_mean];
+          if (mean == mean) weight += o.prior, sum += o.prior * mean;
+        }
+        x = weight > 0.0 ? sum / weight : o.fallback;
+      } else if (has_key) {
         x = read(group, o, entry, now);
       } else {
-        const double mean = o.prior > 0.0 ? running_mean(o) : kMissing;
+        const double mean = o.prior > 0.0 ? running_means[o.prior_mean] : kMissing;
         x = mean == mean ? mean : o.fallback;
       }
       out[o.index] = static_cast<float>(std::clamp(x, -3e38, 3e38));  // NaN stays NaN.
@@ -399,12 +427,19 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
       mean.field = wanted.field;
       auto at = s.accumulator_for(s.groups[0], mean, a.prior_half_life_us);
       if (!at.ok()) return fail(at.error().what);
-      output.prior_at = s.groups[0].parts[output.label].accumulators[*at].at;
+      const std::uint32_t words = s.groups[0].parts[output.label].accumulators[*at].at;
+      const auto known = std::find(s.prior_at.begin(), s.prior_at.end(), words);
+      output.prior_mean = static_cast<std::uint32_t>(known - s.prior_at.begin());
+      if (known == s.prior_at.end()) s.prior_at.push_back(words);
     }
     Group& group = s.groups[s.group_for(*set)];
     auto accumulator = s.accumulator_for(group, wanted, a.half_life_us);
     if (!accumulator.ok()) return fail(accumulator.error().what);
     output.accumulator = *accumulator;
+    const Accumulator& made_one = group.parts[output.label].accumulators[*accumulator];
+    output.decayed_mean = a.kind == AggregateKind::kMean && made_one.shape == Shape::kDecayed;
+    output.at = made_one.at;
+    output.rate = made_one.rate;
     (a.include_self ? group.after : group.before).push_back(output);
   }
   s.output_count = spec.aggregates.size();
@@ -420,6 +455,7 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
     s.last_at = s.groups[s.last_group].parts[1].accumulators[*at].at;
   }
   s.global.assign(s.groups[0].words, 0);
+  s.running_means.assign(s.prior_at.size(), kMissing);
   s.keys.assign(s.groups.size(), 0);
   // What the words of an entry mean, and which key belongs to what.
   s.layout = kLayoutVersion;
@@ -451,6 +487,7 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
   last_outcome = -1.0f;
   const std::int64_t now = event.event_time.value;
   for (std::size_t g = 1; g < s.groups.size(); ++g) s.keys[g] = s.groups[g].set.combine(parts);
+  s.set_running_means();
   for (std::size_t g = 1; g < s.groups.size(); ++g) {
     const Group& group = s.groups[g];
     const std::uint64_t key = s.keys[g];
@@ -483,6 +520,7 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
     s.global_dirty = true;
   }
   if (!global.after.empty()) {
+    s.set_running_means();
     s.set_factors(global, entry, now);
     s.write(global, global.after, entry, now, true, out);
   }

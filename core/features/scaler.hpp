@@ -32,6 +32,8 @@ class Scaler {
   Scaler(std::span<const Input> inputs, const ScalerSpec& spec);
 
   std::size_t count() const { return count_; }
+  // Turns these inputs' values, probabilities, into logits (±9.2 at most; NaN stays NaN).
+  void take_logits(std::span<const std::uint32_t> inputs);
   // The record's values go here before scale(): NaN where missing.
   std::span<double> values() { return {x_.data(), count_}; }
   void scale(EventTime time, std::span<float> out);
@@ -47,8 +49,7 @@ class Scaler {
   Result<void> load(std::string_view page);
 
  private:
-  static constexpr std::size_t kLanes = 8;
-  void update(double fade);
+  static constexpr std::size_t kLanes = 4;
 
   std::size_t count_;
   std::size_t padded_;
@@ -57,9 +58,8 @@ class Scaler {
   bool include_self_ = false;
   std::int64_t time_ = 0;
   bool started_ = false;
-  std::vector<Missing> missing_;
-  bool any_last_ = false;
-  std::vector<double> x_, clip_, scaled_;
+  std::vector<std::size_t> keep_last_;   // Inputs that need their last value.
+  std::vector<double> x_, clip_, scaled_, gathered_;
   std::vector<double> stand_in_;   // What replaces a missing value; NaN: the mean.
   std::vector<double> moments_;    // weight | mean | sum of squared distances | last value, each padded.
   std::string page_;

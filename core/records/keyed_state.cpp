@@ -34,12 +34,23 @@ struct Entry {
   char* key_data() { return reinterpret_cast<char*>(this + 1); }
   std::string_view stored_key() { return {key_data(), key_bytes}; }
   bool has_key(std::string_view key) {
-    return key.size() + 1 == key_bytes && std::memcmp(key_data() + 1, key.data(), key.size()) == 0;
+    if (key.size() + 1 != key_bytes) return false;
+    if (key.size() == 8) return std::memcmp(key_data() + 1, key.data(), 8) == 0;  // One comparison, no call.
+    return std::memcmp(key_data() + 1, key.data(), key.size()) == 0;
   }
   static std::size_t key_room(std::size_t key_bytes) { return (key_bytes + 7) & ~std::size_t{7}; }
   char* value() { return key_data() + key_room(key_bytes); }
 };
 static_assert(sizeof(Entry) == 32);
+
+// Only for the index: never stored. Keys of 8 bytes are hashes already.
+std::uint64_t index_hash(std::string_view key) {
+  if (key.size() != 8) return hash64(key);
+  std::uint64_t x;
+  std::memcpy(&x, key.data(), 8);
+  x *= 0x9e3779b97f4a7c15ULL;
+  return x ^ (x >> 32);
+}
 
 struct ClassTable {
   std::array<std::uint32_t, kClassCount> bytes{};
@@ -366,7 +377,7 @@ Result<void> KeyedState::load(const StageState& state, std::size_t preload_bytes
     if (left < key.size() + value.size()) return whole = false;
     left -= key.size() + value.size();
     key.remove_prefix(1);
-    const std::uint64_t hash = hash64(key);
+    const std::uint64_t hash = index_hash(key);
     Entry* entry = s.insert(s.probe(hash, key), hash, key, static_cast<std::uint32_t>(value.size()), false, true);
     if (!value.empty()) std::memcpy(entry->value(), value.data(), value.size());
     return true;
@@ -381,7 +392,7 @@ KeyedState::Found found_of(Entry* entry) { return {entry->value(), entry->size, 
 
 KeyedState::Found KeyedState::find(std::string_view key) {
   Impl& s = *impl_;
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = index_hash(key);
   const std::size_t at = s.probe(hash, key);
   if (s.slots[at].entry != 0) {
     s.slots[at].entry |= 1;
@@ -407,7 +418,7 @@ KeyedState::Found KeyedState::find(std::string_view key) {
 
 KeyedState::Found KeyedState::upsert(std::string_view key, std::uint32_t size) {
   Impl& s = *impl_;
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = index_hash(key);
   std::size_t at = s.probe(hash, key);
   if (s.slots[at].entry == 0 && needs_fetch()) {
     find(key);  // Brings it in, or the knowledge that it is absent.
@@ -441,7 +452,7 @@ void KeyedState::touch(const Found& found) {
 void KeyedState::erase(std::string_view key) {
   Impl& s = *impl_;
   if (!find(key).found) return;
-  const std::size_t at = s.probe(hash64(key), key);
+  const std::size_t at = s.probe(index_hash(key), key);
   Entry* entry = Impl::entry_of(s.slots[at]);
   if (!entry->stored) {  // Never saved: nothing to erase but this.
     s.unmark_dirty(entry);
@@ -525,7 +536,7 @@ void KeyedState::adopt(const FetchedEntries& entries) {
   Impl& s = *impl_;
   for (std::size_t i = 0; i < entries.keys.count(); ++i) {
     const std::string_view key = entries.keys.key(i);
-    const std::uint64_t hash = hash64(key);
+    const std::uint64_t hash = index_hash(key);
     const std::size_t at = s.probe(hash, key);
     if (s.slots[at].entry != 0) continue;
     if (entries.as_of.value < s.changed_and_gone[(hash >> 40) % kGuardGroups]) {
