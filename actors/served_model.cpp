@@ -7,8 +7,6 @@
 namespace weir {
 namespace {
 constexpr std::uint8_t kFormat = 1;
-constexpr char kPageTag = 'p';
-constexpr std::string_view kHeaderKey = "h";
 
 std::string describe(std::string_view kind, const ModelShape& shape) {
   return std::string(kind) + " of " + std::to_string(shape.dense) + " dense and " + std::to_string(shape.sparse) +
@@ -27,7 +25,7 @@ Result<std::shared_ptr<ServedModel>> make_served_model(const ModelSettings& sett
 void ServedModelState::save(ServedModel& served, StateWriter& writer) {
   Parameters& parameters = served.parameters;
   for_each_dirty(parameters.dirty_pages(), [&](std::uint32_t page) {
-    save_page(writer, kPageTag, page, parameters.values(), Parameters::kPageFloats);
+    save_page(writer, page_tag_, page, parameters.values(), Parameters::kPageFloats);
   });
   parameters.clear_dirty();
   if (saved_ == served.version) return;
@@ -41,12 +39,12 @@ void ServedModelState::save(ServedModel& served, StateWriter& writer) {
   std::memcpy(&value[9], &shape.dense, 4);
   std::memcpy(&value[13], &shape.sparse, 4);
   std::memcpy(&value[17], kind.data(), kind.size());
-  writer.put(kHeaderKey, {value.data(), 17 + kind.size()});
+  writer.put({&header_tag_, 1}, {value.data(), 17 + kind.size()});
 }
 
 Result<void> ServedModelState::load(ServedModel& served, const StageState& state) {
   std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kHeaderKey, bytes));
+  TRY_ASSIGN(const bool found, state.get({&header_tag_, 1}, bytes));
   if (!found) return {};
   ByteReader reader(bytes);
   const auto format = reader.fixed<std::uint8_t>();
@@ -64,7 +62,7 @@ Result<void> ServedModelState::load(ServedModel& served, const StageState& state
     return Error{ErrorCode::kConfig, "the data directory holds a model '" + describe(kind, shape) + "', the config describes '" +
                                          describe(served.model->kind(), served.model->shape()) +
                                          "': start with a new data directory, or set the config back"};
-  TRY(load_pages(state, kPageTag, std::span<float>(served.parameters.data(), served.parameters.size()),
+  TRY(load_pages(state, page_tag_, std::span<float>(served.parameters.data(), served.parameters.size()),
                  Parameters::kPageFloats));
   if (!served.parameters.finite())
     return Error{ErrorCode::kCorruption, "model state of " + state.prefix() + ": a parameter is not finite"};

@@ -21,14 +21,17 @@ struct ServedModel {
 // A model of that kind and shape with its initial parameters, version 0. kConfig as make_model().
 Result<std::shared_ptr<ServedModel>> make_served_model(const ModelSettings& settings, Rng rng);
 
-// Keeps a ServedModel in a stage's state: changed pages under the tag 'p', version and shape under 'h'.
+// Keeps a ServedModel in a stage's state: changed pages under one tag, version and shape under another.
 class ServedModelState {
  public:
+  explicit ServedModelState(char page_tag = 'p', char header_tag = 'h') : page_tag_(page_tag), header_tag_(header_tag) {}
   void save(ServedModel& served, StateWriter& writer);
   // kConfig: the state is of another kind or shape.
   Result<void> load(ServedModel& served, const StageState& state);
 
  private:
+  char page_tag_;
+  char header_tag_;
   std::optional<ModelVersion> saved_;
 };
 
