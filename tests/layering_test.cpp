@@ -25,8 +25,8 @@ using Names = std::vector<std::string_view>;
 const std::map<std::string_view, Names> kLayers = {
     {"core/base", {}},
     {"core/records", {"core/base"}},
-    {"core/stats", {"core/base"}},
-    {"core/models", {"core/stats", "core/records"}},  // records: state goes through StateReader and StateWriter.
+    {"core/stats", {"core/records"}},  // records: state goes through StateReader and StateWriter.
+    {"core/models", {"core/stats"}},
     {"core/learning", {"core/models"}},
     {"core/solvers", {"core/models"}},
     {"core/features", {"core/records"}},
