@@ -1,0 +1,88 @@
+#pragma once
+// The commands: plain arguments in, an exit code out. main.cpp turns a command line into these; one file a command.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace weir::cli {
+
+// Exit codes (docs/operations.md).
+inline constexpr int kDone = 0;
+inline constexpr int kInternal = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kViolation = 7;
+int exit_code_of(ErrorCode code);
+
+// Which pipeline: a config with its --set, or the data directory alone (the config it last ran with).
+struct Pipeline {
+  std::string config;
+  std::vector<std::string> sets;
+  std::string data;
+};
+
+struct RunArguments {
+  Pipeline pipeline;
+  bool quiet = false;
+};
+struct CheckArguments {
+  Pipeline pipeline;
+  bool print = false;
+  bool json = false;
+};
+struct InitArguments {
+  std::string logs;         // Sample files; "-": standard input.
+  std::string outcomes;
+  std::string name;
+  std::string output;       // "-": standard output.
+  bool force = false;
+};
+struct ProduceArguments {
+  Pipeline pipeline;
+  std::string topic = "logs";
+  std::vector<std::string> files;  // None or "-": standard input.
+};
+struct TailArguments {
+  Pipeline pipeline;
+  std::string topic;
+  bool from_beginning = false;
+  bool follow = false;
+  bool json = false;        // What it prints is JSON lines in any case.
+  bool envelope = false;
+  std::uint64_t limit = 0;
+};
+struct ShowArguments {      // topics, status, report
+  Pipeline pipeline;
+  bool json = false;
+};
+struct VerifyArguments {
+  Pipeline pipeline;
+  bool recompute = false;
+  bool json = false;
+};
+struct InspectArguments {
+  Pipeline pipeline;
+  std::string task = "inference";
+  std::string prefix;       // Of state entries to list.
+  std::uint64_t limit = 20;
+  bool entries = false;
+  bool order = false;
+};
+
+Result<int> run_command(const RunArguments& arguments);
+Result<int> check_command(const CheckArguments& arguments);
+Result<int> init_command(const InitArguments& arguments);
+Result<int> produce_command(const ProduceArguments& arguments);
+Result<int> tail_command(const TailArguments& arguments);
+Result<int> topics_command(const ShowArguments& arguments);
+Result<int> status_command(const ShowArguments& arguments);
+Result<int> report_command(const ShowArguments& arguments);
+Result<int> verify_command(const VerifyArguments& arguments);
+Result<int> inspect_command(const InspectArguments& arguments);
+Result<int> repair_command(const RunArguments& arguments);
+Result<int> demo_command(const std::string& data);
+Result<int> version_command(bool json);
+
+}  // namespace weir::cli

@@ -1,0 +1,83 @@
+#include <map>
+
+#include "cli/commands.hpp"
+#include "cli/data_access.hpp"
+#include "core/base/crc32c.hpp"
+
+namespace weir::cli {
+namespace {
+
+std::string printable(std::string_view bytes) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f && c != '\\') {
+      out += c;
+    } else {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<int> inspect_command(const InspectArguments& arguments) {
+  TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
+  EmbeddedLogOptions options;
+  options.path = data_dir;
+  options.create_if_missing = false;
+  options.read_only = true;
+  TRY_ASSIGN(const auto log, open_embedded_log(options));
+  TRY_ASSIGN(const auto task, log->open_task({arguments.task, PartitionId(0)}));
+  TRY_ASSIGN(const Recovered recovered, task->recover());
+  std::string out = "task " + arguments.task + ": " + std::to_string(recovered.last_commit.value) + " commits\n";
+  for (const Position& position : recovered.positions)
+    out += "input " + std::string(name_of(position.input)) + " partition " + std::to_string(position.partition.value) + ": next offset " +
+           std::to_string(position.next.value) + ", cursor " + std::to_string(position.cursor) + "\n";
+
+  struct Total {
+    std::uint64_t entries = 0, bytes = 0;
+  };
+  std::map<std::string, Total> stages;
+  std::uint64_t listed = 0;
+  std::string entries;
+  TRY(recovered.state->scan(arguments.prefix, [&](std::string_view key, std::string_view value) {
+    Total& total = stages[std::string(key.substr(0, key.find('/')))];
+    ++total.entries;
+    total.bytes += key.size() + value.size();
+    if (arguments.entries && listed < arguments.limit) {
+      ++listed;
+      const bool cut = value.size() > 64;
+      entries += printable(key) + "  " + std::to_string(value.size()) + " bytes, CRC32C " + std::to_string(crc32c(value)) + "  " +
+                 printable(value.substr(0, 64)) + (cut ? "…" : "") + "\n";
+    }
+    return true;
+  }));
+  for (const auto& [stage, total] : stages)
+    out += "state " + printable(stage) + ": " + std::to_string(total.entries) + " entries, " + std::to_string(total.bytes) + " bytes\n";
+  out += entries;
+  if (arguments.order) {
+    std::uint64_t shown = 0;
+    TRY(task->read_order([&](CommitId commit, std::string_view bytes) {
+      out += "commit " + std::to_string(commit.value) + ":";
+      ByteReader reader(bytes);
+      OrderEntry entry;
+      while (next_order_entry(reader, entry)) {
+        static constexpr std::string_view kNames[] = {"records", "idle", "steps", "poison"};
+        out += " " + std::string(kNames[static_cast<std::size_t>(entry.kind)]);
+        if (entry.kind != OrderKind::kSteps) out += " " + std::string(name_of(entry.input));
+        out += " x" + std::to_string(entry.count);
+      }
+      out += reader.ok() ? "\n" : " (malformed)\n";
+      return ++shown < arguments.limit;
+    }));
+  }
+  print(out);
+  return kDone;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,167 @@
+// weir: the command line. Arguments become structs here; each command is a function in its own file.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+
+#include "cli/commands.hpp"
+
+namespace {
+
+using namespace weir;
+using namespace weir::cli;
+
+using Action = std::function<Result<int>()>;
+
+void add_data(CLI::App& app, Pipeline& pipeline) {
+  app.add_option("--data", pipeline.data, "Data directory (default: data_dir of the config)")->type_name("DIR");
+}
+void add_sets(CLI::App& app, Pipeline& pipeline) {
+  app.add_option("--set", pipeline.sets, "Replaces one value of the config; VALUE is YAML; repeatable")
+      ->type_name("PATH=VALUE")
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+// The config as a positional argument, or, for commands that take other positionals, as --config.
+void add_pipeline(CLI::App& app, Pipeline& pipeline, bool required) {
+  auto* option = app.add_option("config", pipeline.config, required ? "The pipeline's YAML file" : "The pipeline's YAML file; not needed with --data of one that has run");
+  option->type_name("CONFIG")->required(required);
+  add_data(app, pipeline);
+  add_sets(app, pipeline);
+}
+void add_named_pipeline(CLI::App& app, Pipeline& pipeline) {
+  app.add_option("--config", pipeline.config, "The pipeline's YAML file; not needed with --data")->type_name("CONFIG");
+  add_data(app, pipeline);
+  add_sets(app, pipeline);
+}
+
+int fail(const Error& error) {
+  const bool colour = ::isatty(STDERR_FILENO) != 0;
+  std::fprintf(stderr, "%sweir: %s%s\n", colour ? "\x1b[31m" : "", error.what.c_str(), colour ? "\x1b[0m" : "");
+  return exit_code_of(error.code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // A reader that leaves (`| head`) is an error of write(), no reason to die half-way.
+  CLI::App app{"Weir learns from a log while the log is being written.", "weir"};
+  app.require_subcommand(1);
+  app.footer("Examples:\n"
+             "  weir demo\n"
+             "  weir run configs/flights.yaml --data flights-data\n"
+             "  weir report --data flights-data\n"
+             "  weir COMMAND --help\n"
+             "Exit codes: 0 done, 1 internal, 2 usage or config, 3 input, 4 unavailable or I/O, 5 corruption or version,\n"
+             "6 in use, 7 verify found a violation, 130/143 second signal.");
+  Action action;
+
+  RunArguments run;
+  auto* run_app = app.add_subcommand("run", "Run a pipeline until its sources end; a second run goes on where the first stopped");
+  add_pipeline(*run_app, run.pipeline, true);
+  run_app->add_flag("--quiet,-q", run.quiet, "No progress, no closing line");
+  run_app->footer("Examples:\n"
+                  "  weir run configs/flights.yaml\n"
+                  "  weir run configs/flights.yaml --data d --set 'sources.logs.files=[a.jsonl.gz]' --set 'sources.outcomes.files=[b.jsonl.gz]'\n"
+                  "  weir run configs/flights.yaml --set gate.coverage=0.95 --set learning=free");
+  run_app->callback([&] { action = [&] { return run_command(run); }; });
+
+  CheckArguments check;
+  auto* check_app = app.add_subcommand("check", "Say what is wrong with a config, without starting anything");
+  add_pipeline(*check_app, check.pipeline, true);
+  check_app->add_flag("--print", check.print, "Print the config with all its defaults");
+  check_app->add_flag("--json", check.json, "The problems as one JSON object");
+  check_app->footer("Examples:\n  weir check configs/flights.yaml\n  weir check configs/flights.yaml --print --set gate.coverage=0.95");
+  check_app->callback([&] { action = [&] { return check_command(check); }; });
+
+  InitArguments init;
+  auto* init_app = app.add_subcommand("init", "Write a starter config from a sample of lines");
+  init_app->add_option("logs", init.logs, "A file of log lines (plain, gzip, zstd), or - for standard input")->required()->type_name("FILE");
+  init_app->add_option("--outcomes", init.outcomes, "A file of outcomes")->type_name("FILE");
+  init_app->add_option("--name", init.name, "The pipeline's name (default: the file's)");
+  init_app->add_option("--output,-o", init.output, "Where to write it (default: NAME.yaml; - prints it)")->type_name("FILE");
+  init_app->add_flag("--force", init.force, "Replace a file that is there");
+  init_app->footer("Examples:\n  weir init data/flights/events.jsonl.gz --outcomes data/flights/outcomes.jsonl.gz -o -\n  head -200 app.log | weir init - --name app");
+  init_app->callback([&] { action = [&] { return init_command(init); }; });
+
+  ProduceArguments produce;
+  auto* produce_app = app.add_subcommand("produce", "Append lines to topic logs or outcomes");
+  produce_app->add_option("topic", produce.topic, "logs or outcomes")->type_name("TOPIC")->capture_default_str();
+  produce_app->add_option("files", produce.files, "Files of lines (default, or -: standard input)")->type_name("FILE");
+  add_named_pipeline(*produce_app, produce.pipeline);
+  produce_app->footer("Examples:\n  tail -F app.log | weir produce logs --data d\n  weir produce outcomes sold.jsonl --config shop.yaml");
+  produce_app->callback([&] { action = [&] { return produce_command(produce); }; });
+
+  TailArguments tail;
+  auto* tail_app = app.add_subcommand("tail", "Print the records of a topic, one JSON object a line");
+  tail_app->add_option("topic", tail.topic, "predictions, examples, unjoined, dead-letters, models … (weir topics lists them)")->required()->type_name("TOPIC");
+  add_named_pipeline(*tail_app, tail.pipeline);
+  tail_app->add_flag("--from-beginning", tail.from_beginning, "From the oldest record; else only what comes");
+  tail_app->add_flag("--follow,-f", tail.follow, "Go on at the end, as long as the pipeline runs");
+  tail_app->add_flag("--json", tail.json, "Values as JSON (the default)");
+  tail_app->add_flag("--envelope", tail.envelope, "With topic, partition, offset, key and headers");
+  tail_app->add_option("--limit,-n", tail.limit, "Stop after so many records")->type_name("N");
+  tail_app->footer("Examples:\n  weir tail predictions --data d --from-beginning --json | head\n  weir tail predictions --data d --follow --envelope");
+  tail_app->callback([&] { action = [&] { return tail_command(tail); }; });
+
+  ShowArguments show;
+  const auto add_show = [&](const char* name, const char* text, const char* footer, Result<int> (*command)(const ShowArguments&)) {
+    auto* sub = app.add_subcommand(name, text);
+    add_pipeline(*sub, show.pipeline, false);
+    sub->add_flag("--json", show.json, "As JSON");
+    sub->footer(footer);
+    sub->callback([&action, &show, command] { action = [&show, command] { return command(show); }; });
+  };
+  add_show("topics", "List the topics of a data directory", "Examples:\n  weir topics --data d\n  weir topics configs/flights.yaml --json", topics_command);
+  add_show("status", "What a running pipeline is doing, or where a stopped one stands", "Examples:\n  weir status --data d\n  weir status --data d --json", status_command);
+  add_show("report", "Counts, quality beside the baselines, coverage, latency", "Examples:\n  weir report --data d\n  weir report --data d --json", report_command);
+
+  VerifyArguments verify;
+  auto* verify_app = app.add_subcommand("verify", "Check that nothing was lost or counted twice; exit code 7 if something was");
+  add_pipeline(*verify_app, verify.pipeline, false);
+  verify_app->add_flag("--recompute", verify.recompute, "Compute everything again from the inputs and compare the bytes");
+  verify_app->add_flag("--json", verify.json, "As JSON");
+  verify_app->footer("Examples:\n  weir verify --data d\n  weir verify --data d --recompute");
+  verify_app->callback([&] { action = [&] { return verify_command(verify); }; });
+
+  InspectArguments inspect;
+  auto* inspect_app = app.add_subcommand("inspect", "Look into the state of a directory that no process holds");
+  add_pipeline(*inspect_app, inspect.pipeline, false);
+  inspect_app->add_option("--task", inspect.task, "The task")->capture_default_str();
+  inspect_app->add_option("--prefix", inspect.prefix, "Only state entries that begin so, as in 'features/'");
+  inspect_app->add_flag("--entries", inspect.entries, "List entries: key, bytes, CRC32C, first 64 bytes");
+  inspect_app->add_flag("--order", inspect.order, "List commits: which inputs were taken in which order");
+  inspect_app->add_option("--limit,-n", inspect.limit, "At most so many entries or commits")->capture_default_str();
+  inspect_app->footer("Examples:\n  weir inspect --data d\n  weir inspect --data d --entries --prefix predictor/\n  weir inspect --data d --order --limit 5");
+  inspect_app->callback([&] { action = [&] { return inspect_command(inspect); }; });
+
+  RunArguments repair;
+  auto* repair_app = app.add_subcommand("repair", "Go on from the newest whole backup of a damaged directory, and compare");
+  add_pipeline(*repair_app, repair.pipeline, false);
+  repair_app->add_flag("--quiet,-q", repair.quiet, "No progress");
+  repair_app->footer("Examples:\n  weir repair --data d\n  weir repair configs/flights.yaml --data d");
+  repair_app->callback([&] { action = [&] { return repair_command(repair); }; });
+
+  std::string demo_data;
+  auto* demo_app = app.add_subcommand("demo", "Run the shipped flights in a temporary directory, then report");
+  demo_app->add_option("--data", demo_data, "Keep the data here instead")->type_name("DIR");
+  demo_app->footer("Examples:\n  weir demo\n  weir demo --data demo-data");
+  demo_app->callback([&] { action = [&] { return demo_command(demo_data); }; });
+
+  bool version_json = false;
+  auto* version_app = app.add_subcommand("version", "Print the version");
+  version_app->add_flag("--json", version_json, "As JSON");
+  version_app->footer("Examples:\n  weir version\n  weir version --json");
+  version_app->callback([&] { action = [&] { return version_command(version_json); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  const Result<int> result = action();
+  return result.ok() ? *result : fail(result.error());
+}

@@ -1,0 +1,47 @@
+#include "cli/progress.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace weir::cli {
+
+std::string progress_text(const RunProgress& now) {
+  std::string out;
+  char text[128];
+  const double rate = now.seconds > 0 ? double(now.events) / now.seconds : 0.0;
+  if (now.bytes_total > 0) {
+    const double share = std::min(1.0, double(now.bytes_read) / double(now.bytes_total));
+    const int filled = int(share * 24);
+    out += "[" + std::string(std::size_t(filled), '#') + std::string(std::size_t(24 - filled), '-') + "]";
+    std::snprintf(text, sizeof text, " %3.0f %%", share * 100);
+    out += text;
+    if (share > 0.01 && share < 1.0) {
+      std::snprintf(text, sizeof text, "  %.0f s left", std::ceil(now.seconds * (1 - share) / share));
+      out += text;
+    }
+    out += "  ";
+  }
+  std::snprintf(text, sizeof text, "%llu events  %.0f/s", static_cast<unsigned long long>(now.events), rate);
+  out += text;
+  if (std::isfinite(now.log_loss)) {
+    std::snprintf(text, sizeof text, "  log-loss %.4f", now.log_loss);
+    out += text;
+  }
+  return out;
+}
+
+void Progress::show(const RunProgress& now) {
+  if (!shown_) return;
+  drawn_ = true;
+  std::fprintf(stderr, "\r\x1b[K\x1b[36m%s\x1b[0m", progress_text(now).c_str());
+  std::fflush(stderr);
+}
+
+void Progress::clear() {
+  if (!drawn_) return;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,51 @@
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "cli/commands.hpp"
+#include "cli/data_access.hpp"
+#include "cli/progress.hpp"
+#include "cli/serve.hpp"
+#include "pipelines/launcher.hpp"
+#include "pipelines/report.hpp"
+
+namespace weir::cli {
+
+Result<int> run_command(const RunArguments& arguments) {
+  TRY_ASSIGN(const PipelineConfig config, config_of(arguments.pipeline));
+  const bool kept = config.log.kind == LogKind::kEmbedded;
+  RunOptions options;
+  options.stop = &stop_on_signals();
+  Progress progress(!arguments.quiet && ::isatty(STDERR_FILENO) != 0);
+  options.on_progress = [&](const RunProgress& now) { progress.show(now); };
+  std::unique_ptr<ControlServer> server;
+  Result<void> served;
+  options.on_started = [&](RunningPipeline& pipeline) {
+    if (!kept) return;
+    served = remember_config(config);
+    auto started = serve(pipeline);
+    if (started.ok()) server = std::move(*started);
+    else if (served.ok()) served = started.error();
+    if (!served.ok()) std::fprintf(stderr, "warning: other processes cannot ask this one: %s\n", served.error().what.c_str());
+  };
+  options.on_ending = [&] { server.reset(); };
+  auto summary = run_pipeline(config, options);
+  server.reset();
+  progress.clear();
+  if (!summary.ok()) return summary.error();
+  if (kept) TRY(remember_run(config.data_dir, *summary));
+  for (const std::string& warning : summary->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  if (!arguments.quiet) {
+    const RunProgress& total = summary->total;
+    char line[256];
+    std::snprintf(line, sizeof line, "%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
+                  static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
+                  total.seconds > 0 ? double(total.events) / total.seconds : 0.0,
+                  summary->ended ? "" : "; stopped, the next run goes on from here");
+    print(line);
+  }
+  return kDone;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,19 @@
+#pragma once
+// What a running pipeline answers on its control socket: tail, topics, status, report, produce.
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.hpp"
+#include "pipelines/control_socket.hpp"
+#include "pipelines/running_pipeline.hpp"
+
+namespace weir::cli {
+
+// Starts answering for `pipeline`, which outlives the server.
+Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline);
+
+std::string status_json(RunningPipeline& pipeline);
+
+}  // namespace weir::cli

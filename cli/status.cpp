@@ -1,0 +1,49 @@
+#include "cli/commands.hpp"
+#include "cli/data_access.hpp"
+#include "pipelines/yaml_tree.hpp"
+
+namespace weir::cli {
+namespace {
+
+void show(const YamlNode& node, const std::string& name, int indent, std::string& out) {
+  const std::string begin(static_cast<std::size_t>(indent), ' ');
+  if (node.kind == YamlNode::Kind::kMap) {
+    out += begin + name + "\n";
+    for (const YamlNode::Entry& entry : node.entries) show(entry.value, entry.key, indent + 2, out);
+  } else if (node.kind == YamlNode::Kind::kList) {
+    for (const YamlNode& item : node.items) show(item, name, indent, out);
+  } else {
+    out += begin + name + ": " + (node.kind == YamlNode::Kind::kNull ? "–" : node.scalar) + "\n";
+  }
+}
+
+}  // namespace
+
+Result<int> status_command(const ShowArguments& arguments) {
+  TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
+  TRY_ASSIGN(DataAccess access, open_data(data_dir));
+  std::string json;
+  if (access.running) {
+    TRY_ASSIGN(json, ask(*access.running, "{\"command\":\"status\"}"));
+  } else {
+    TRY_ASSIGN(const auto task, access.log->open_task({"inference", PartitionId(0)}));
+    TRY_ASSIGN(const Recovered recovered, task->recover());
+    json = "{\"running\":false,\"data_dir\":" + json_text(data_dir) + ",\"commits\":" + std::to_string(recovered.last_commit.value) + ",\"positions\":{";
+    for (std::size_t i = 0; i < recovered.positions.size(); ++i)
+      json += (i == 0 ? "" : ",") + json_text(name_of(recovered.positions[i].input)) + ":" + std::to_string(recovered.positions[i].next.value);
+    json += "}}\n";
+  }
+  if (arguments.json) {
+    print(json);
+    return kDone;
+  }
+  YamlNode status;
+  YamlFailure failure;
+  if (!parse_yaml(json, 0, status, failure)) return Error{ErrorCode::kInvalidInput, "an answer that is no JSON: " + failure.what};
+  std::string out;
+  for (const YamlNode::Entry& entry : status.entries) show(entry.value, entry.key, 0, out);
+  print(out);
+  return kDone;
+}
+
+}  // namespace weir::cli
