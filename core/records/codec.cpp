@@ -130,7 +130,7 @@ class WireReader {
   bool ok() const { return ok_; }
 
   // False at the end or when malformed.
-  bool next() {
+  [[gnu::always_inline]] bool next() {
     if (at_ == end_) return false;
     std::uint64_t word;
     const auto first = static_cast<unsigned char>(*at_);
@@ -146,20 +146,20 @@ class WireReader {
   }
   bool is(WireType wanted) const { return type == wanted; }
 
-  std::uint64_t varint() {
+  [[gnu::always_inline]] std::uint64_t varint() {
     std::uint64_t value = 0;
     varint(value, 10);
     return value;
   }
   template <class T>
-  T fixed() {
+  [[gnu::always_inline]] T fixed() {
     T value{};
     if (static_cast<std::size_t>(end_ - at_) < sizeof(T)) return fail(), value;
     std::memcpy(&value, at_, sizeof(T));
     at_ += sizeof(T);
     return value;
   }
-  std::string_view bytes() {
+  [[gnu::always_inline]] std::string_view bytes() {
     std::uint64_t size = 0;
     if (!varint(size, 5)) return {};
     if (size > static_cast<std::uint64_t>(end_ - at_)) return fail(), std::string_view();
@@ -167,7 +167,7 @@ class WireReader {
     at_ += size;
     return out;
   }
-  std::string_view text() {
+  [[gnu::always_inline]] std::string_view text() {
     const std::string_view out = bytes();
     if (!json::is_utf8(out)) fail();
     return out;
@@ -206,7 +206,23 @@ class WireReader {
   bool ok_ = true;
 };
 
+template <class T>
+T value_at(std::string_view bytes, std::size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof(T));
+  return value;
+}
+
 bool read_source(std::string_view bytes, Source& out) {
+  // As we write it: topic, partition, offset. Everything else goes the long way.
+  const std::size_t topic = bytes.size() - 16;
+  if (bytes.size() >= 16 && topic < 0x80 && bytes[0] == 0x0a && static_cast<std::size_t>(bytes[1]) == topic &&
+      bytes[2 + topic] == 0x15 && bytes[7 + topic] == 0x19) {
+    out.topic = bytes.substr(2, topic);
+    out.partition = PartitionId(value_at<std::int32_t>(bytes, 3 + topic));
+    out.offset = Offset(value_at<std::int64_t>(bytes, 8 + topic));
+    return json::is_utf8(out.topic);
+  }
   WireReader in(bytes);
   while (in.next()) {
     if (in.field == 1 && in.is(kBytes)) out.topic = in.text();
@@ -218,6 +234,11 @@ bool read_source(std::string_view bytes, Source& out) {
 }
 
 bool read_prediction(std::string_view bytes, Prediction& out) {
+  if (bytes.size() >= 18 && bytes[0] == 0x09 && bytes[9] == 0x11) {  // As we write it; what follows goes the long way.
+    out.value = value_at<double>(bytes, 1);
+    out.label = value_at<double>(bytes, 10);
+    bytes.remove_prefix(18);
+  }
   WireReader in(bytes);
   while (in.next()) {
     if (in.is(kFixed64)) {
@@ -246,18 +267,16 @@ bool read_prediction(std::string_view bytes, Prediction& out) {
 
 // A repeated fixed-width field, packed or not; both may come, in any number of pieces.
 template <class T>
-void read_repeated(WireReader& in, std::vector<T>& out) {
+void read_repeated(WireReader& in, ScratchArray<T>& out) {
   if (in.is(sizeof(T) == 8 ? kFixed64 : kFixed32)) {
-    out.push_back(in.fixed<T>());
+    *out.extend(1) = in.fixed<T>();
     return;
   }
   if (!in.is(kBytes)) return in.skip();
   const std::string_view bytes = in.bytes();
   if (bytes.size() % sizeof(T) != 0) return static_cast<void>(in.fail());
   if (bytes.empty()) return;
-  const std::size_t before = out.size();
-  out.resize(before + bytes.size() / sizeof(T));
-  std::memcpy(out.data() + before, bytes.data(), bytes.size());
+  std::memcpy(out.extend(bytes.size() / sizeof(T)), bytes.data(), bytes.size());
 }
 
 bool read_example(std::string_view bytes, ExampleScratch& scratch, Example& out, bool& has_label) {
@@ -326,10 +345,15 @@ bool read_example(std::string_view bytes, ExampleScratch& scratch, Example& out,
     in.skip();
   }
   if (!in.ok()) return false;
-  if (scratch.values.empty()) scratch.values.resize(scratch.indices.size(), 1.0f);
-  if (scratch.values.size() != scratch.indices.size()) return false;
-  out.sample = {scratch.dense, scratch.indices, scratch.values};
-  out.label_keys = scratch.label_keys;
+  const std::size_t count = scratch.indices.size();
+  std::span<const float> values = scratch.values.span();
+  if (values.empty()) {
+    if (const std::size_t have = scratch.ones.size(); have < count) std::fill_n(scratch.ones.extend(count - have), count - have, 1.0f);
+    values = scratch.ones.span().first(count);
+  }
+  if (values.size() != count) return false;
+  out.sample = {scratch.dense.span(), scratch.indices.span(), values};
+  out.label_keys = scratch.label_keys.span();
   return true;
 }
 

@@ -4,7 +4,9 @@
 // Writers append to a buffer and allocate nothing once it is warm; readers give views into the bytes and into the caller's
 // scratch, check every length, and never read past the end: any bytes may be given to them.
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -81,12 +83,39 @@ char* encode_outcome_to(double label, EventTime event_time, const Source& source
 void encode_outcome(double label, EventTime event_time, const Source& source, ByteBuffer& out);
 void encode_example(const Example& example, ByteBuffer& out);
 
-// What decoding copies out of the bytes (they need not be aligned). Reused: keeps its memory.
+// Numbers copied out of bytes that need not be aligned. Grows without setting what is overwritten at once.
+template <class T>
+class ScratchArray {
+ public:
+  void clear() { size_ = 0; }
+  std::size_t size() const { return size_; }
+  // Room for `count` more; the caller sets them.
+  T* extend(std::size_t count) {
+    if (size_ + count > capacity_) grow(size_ + count);
+    size_ += count;
+    return data_.get() + (size_ - count);
+  }
+  std::span<const T> span() const { return {data_.get(), size_}; }
+
+ private:
+  void grow(std::size_t needed) {
+    capacity_ = needed * 2;
+    std::unique_ptr<T[]> more(new T[capacity_]);
+    std::copy_n(data_.get(), size_, more.get());
+    data_ = std::move(more);
+  }
+  std::unique_ptr<T[]> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+// What decoding copies. Reused: keeps its memory.
 struct ExampleScratch {
-  std::vector<float> dense;
-  std::vector<std::uint32_t> indices;
-  std::vector<float> values;
-  std::vector<std::uint64_t> label_keys;
+  ScratchArray<float> dense;
+  ScratchArray<std::uint32_t> indices;
+  ScratchArray<float> values;
+  ScratchArray<std::uint64_t> label_keys;
+  ScratchArray<float> ones;  // All 1, as long as was needed so far.
 };
 // Views in `out` live as long as `bytes` and until `scratch` is used again. False if malformed: not Protobuf, another number
 // of values than indices, strings that are not UTF-8. decode_example: false also without a label.

@@ -202,6 +202,21 @@ void append_base64(ByteBuffer& out, std::string_view bytes) {
 bool is_utf8(std::string_view bytes) {
   const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
   const auto* const end = at + bytes.size();
+  if (bytes.size() <= 64) {  // Ids, keys, topic names: nearly always ASCII.
+    const std::size_t n = bytes.size();
+    std::uint64_t tops = 0, w = 0;
+    if (n >= 8) {
+      for (std::size_t i = 0; i + 8 <= n; i += 8) {
+        std::memcpy(&w, at + i, 8);
+        tops |= w;
+      }
+      std::memcpy(&w, end - 8, 8);
+      tops |= w;
+    } else {
+      for (std::size_t i = 0; i < n; ++i) tops |= at[i];
+    }
+    if ((tops & kTops) == 0) return true;
+  }
   while (at != end) {
     while (end - at >= 8) {
       std::uint64_t w;

@@ -518,5 +518,30 @@ INSTANTIATE_TEST_SUITE_P(Mixes, OutcomeJoinProperty,
                                          Mix{5, 4 << 10, 30, 200, 500}, Mix{6, 0, 1000000, 1500, 2000},
                                          Mix{7, 4 << 10, 1000000, 1500, 1000}, Mix{8, 20 << 10, 300, 800, 700}));
 
+TEST(OutcomeJoin, ManyIdsStayWithinTheBudget) {  // 3 % are never labelled; a row waits for 20,000 events.
+  constexpr std::size_t kBudget = 2 << 20;
+  Pipeline p(settings_of(20000, 1000000, kBudget));
+  Rng rng(1);
+  constexpr std::int64_t kEvents = 150000;
+  constexpr std::int64_t kDelay = 500;
+  std::size_t most = 0;
+  std::uint64_t never = 0;
+  for (std::int64_t n = 0; n < kEvents; ++n) {
+    p.process(event(std::to_string(n), n));
+    if (n >= kDelay) {
+      if (rng.below(100) < 3) ++never;
+      else p.process(outcome(std::to_string(n - kDelay), n));
+    }
+    if (n % 300 == 0) {
+      p.commit();
+      most = std::max(most, p.join().keyed()->resident_bytes());
+    }
+  }
+  EXPECT_LT(most, kBudget + (1 << 20)) << "what is not committed yet comes on top";
+  EXPECT_EQ(p.join().counts().labelled, static_cast<std::uint64_t>(kEvents - kDelay) - never);
+  EXPECT_LT(p.state().entries.size(), 50000u) << "rows, marks and pages of long ago are erased";
+  EXPECT_GT(p.join().keyed()->evictions(), 10000u) << "else the budget was never felt";
+}
+
 }  // namespace
 }  // namespace weir
