@@ -15,7 +15,11 @@ namespace {
 constexpr std::int64_t kRingParts = 16;
 constexpr double kValueMax = 1e100;   // Larger values count as this: sums of squares stay finite.
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t kHalfLivesMax = 16;
+// Decayed sums are kept as they would be at the beginning of an epoch of so many half-lives: then one power of two per
+// half-life and record serves every entry, and moving on an epoch is an exact scaling.
+constexpr std::int64_t kEpochHalfLives = 256;
+constexpr std::int64_t kHalfLifeMaxUs = 100LL * 366 * 86'400 * 1'000'000;
+constexpr std::int64_t kTimeMax = 4'000'000'000'000'000'000;  // About 127,000 years; times beyond it count as that.
 constexpr std::string_view kLayoutKey = "layout";
 constexpr std::string_view kGlobalKey = "global";
 constexpr std::uint8_t kLayoutVersion = 1;
@@ -48,7 +52,7 @@ struct Accumulator {
   AggregateOf of = AggregateOf::kEvents;
   std::uint32_t field = 0;
   bool maximum = false;
-  std::uint32_t rate = 0;         // kDecayed: index into the part's half-lives.
+  std::uint32_t rate = 0;         // kDecayed: which half-life.
   std::int64_t window_us = 0;
   std::int64_t bucket_us = 0;
   std::uint32_t at = 0;           // First word.
@@ -69,14 +73,36 @@ struct Accumulator {
   }
 };
 
-// What one event or outcome changes in an entry: its accumulators and the time their decayed sums stand at.
+// One half-life, and what it makes of the time of the record at hand.
+struct Rate {
+  std::int64_t half_life_us = 0;  // 0: never fades.
+  std::int64_t epoch_us = 0;      // An epoch's length,
+  std::int64_t epoch = INT64_MIN; // and the one at hand:
+  std::int64_t epoch_begin = INT64_MIN;
+  double growth = 1.0;            // 2^(time since epoch_begin / half-life): what a value that comes now adds,
+  double fade = 1.0;              // and 1 / growth: what makes a sum that of now.
+
+  void move_to(std::int64_t now) {
+    if (half_life_us == 0) return;
+    epoch = floor_div(now, epoch_us);
+    epoch_begin = epoch * epoch_us;
+    fade = half_life_decay(static_cast<double>(now - epoch_begin) / static_cast<double>(half_life_us));
+    growth = 1.0 / fade;
+  }
+  // What scales a sum that was last changed at `time` to the epoch at hand. REQUIRES: time is not after it.
+  double carry_over(std::int64_t time) const {
+    if (time >= epoch_begin) return 1.0;
+    return half_life_decay(static_cast<double>(epoch - floor_div(time, epoch_us)) * static_cast<double>(kEpochHalfLives));
+  }
+};
+
+// What one event or outcome changes in an entry: its accumulators, and the latest time they were changed at.
 struct Part {
   std::vector<Accumulator> accumulators;
   // The same once more for add(), which most of a tick's time goes to: the decayed sums, and the rest.
   std::vector<Accumulator> decayed;
   std::vector<Accumulator> others;
-  std::vector<double> inverse_half_lives;  // Per microsecond; 0: never fades.
-  std::uint32_t time_at = 0;
+  std::uint32_t time_at = 0;      // That time's word.
   bool empty() const { return accumulators.empty(); }
 };
 
@@ -116,6 +142,7 @@ std::string describe(const AggregateSpec& a, std::size_t number) {
 const char* complaint(const AggregateSpec& a) {
   const bool extreme = a.kind == AggregateKind::kMin || a.kind == AggregateKind::kMax;
   if (a.half_life_us < 0 || a.window_us < 0 || a.prior_half_life_us < 0) return "a time span is negative";
+  if (a.half_life_us > kHalfLifeMaxUs || a.prior_half_life_us > kHalfLifeMaxUs) return "a half-life is longer than 100 years";
   if (a.half_life_us > 0 && a.window_us > 0) return "half_life and window exclude each other";
   if (a.window_us > 0 && a.window_us < kRingParts) return "the window is shorter than 16 microseconds";
   if (extreme && a.half_life_us > 0) return "min and max take a window or nothing, not a half_life";
@@ -148,7 +175,8 @@ struct Aggregates::Impl {
   std::vector<std::uint64_t> keys;   // Of the event at hand, per group.
   std::vector<std::uint32_t> prior_at;   // Words of the running means in the global entry,
   std::vector<double> running_means;     // and their values for the event at hand; NaN before the first.
-  double factors[2][kHalfLivesMax] = {};
+  std::vector<Rate> rates;
+  std::int64_t clock = -kTimeMax;        // The latest time of any event or outcome.
   const Event* current = nullptr;
 
   std::uint32_t group_for(const PartSet& set) {
@@ -163,13 +191,13 @@ struct Aggregates::Impl {
     const bool label = wanted.of == AggregateOf::kLabel;
     Part& part = group.parts[label];
     if (wanted.shape == Shape::kDecayed) {
-      const double inverse = half_life_us == 0 ? 0.0 : 1.0 / static_cast<double>(half_life_us);
-      const auto at = std::find(part.inverse_half_lives.begin(), part.inverse_half_lives.end(), inverse);
-      wanted.rate = static_cast<std::uint32_t>(at - part.inverse_half_lives.begin());
-      if (at == part.inverse_half_lives.end()) {
-        if (part.inverse_half_lives.size() == kHalfLivesMax)
-          return Error{ErrorCode::kConfig, "more than 16 half-lives over the same fields"};
-        part.inverse_half_lives.push_back(inverse);
+      const auto at = std::find_if(rates.begin(), rates.end(), [&](const Rate& r) { return r.half_life_us == half_life_us; });
+      wanted.rate = static_cast<std::uint32_t>(at - rates.begin());
+      if (at == rates.end()) {
+        Rate rate;
+        rate.half_life_us = half_life_us;
+        rate.epoch_us = half_life_us * kEpochHalfLives;
+        rates.push_back(rate);
       }
     }
     if (wanted.window_us > 0) wanted.bucket_us = (wanted.window_us + kRingParts - 1) / kRingParts;
@@ -226,26 +254,19 @@ struct Aggregates::Impl {
   }
 
   void add(const Part& part, Word* entry, std::int64_t time, double label) {
-    // Sums move on to the latest time; a late value gets the weight it has by then.
-    const bool seen = entry[part.time_at] != 0;
-    const std::int64_t before = seen ? as_time(entry[part.time_at]) : time;
-    const double old_age = age_us(time, before);
-    const double new_age = age_us(before, time);
-    entry[part.time_at] = time_word(std::max(time, before));
-    double fade[kHalfLivesMax];
-    double weight[kHalfLivesMax];
-    for (std::size_t i = 0; i < part.inverse_half_lives.size(); ++i) {
-      fade[i] = half_life_decay(old_age * part.inverse_half_lives[i]);
-      weight[i] = new_age == 0.0 ? 1.0 : half_life_decay(new_age * part.inverse_half_lives[i]);
-    }
+    const std::int64_t before = as_time(entry[part.time_at]);
+    entry[part.time_at] = time_word(clock);
+    const double late_us = age_us(clock, time);
     for (const Accumulator& a : part.decayed) {
       Word* words = entry + a.at;
       const double x = value_of(a, label);
       const bool present = x == x;
-      const double w = present ? weight[a.rate] : 0.0;
-      words[0] = number_word(as_number(words[0]) * fade[a.rate] + w);
-      if (a.of != AggregateOf::kEvents)
-        words[1] = number_word(as_number(words[1]) * fade[a.rate] + (present ? w * x : 0.0));
+      const Rate& rate = rates[a.rate];
+      const double carried = rate.carry_over(before);
+      double w = present ? rate.growth : 0.0;
+      if (late_us > 0.0 && rate.half_life_us > 0) w *= half_life_decay(late_us / static_cast<double>(rate.half_life_us));
+      words[0] = number_word(as_number(words[0]) * carried + w);
+      if (a.of != AggregateOf::kEvents) words[1] = number_word(as_number(words[1]) * carried + (present ? w * x : 0.0));
     }
     for (const Accumulator& a : part.others) {
       Word* words = entry + a.at;
@@ -280,8 +301,14 @@ struct Aggregates::Impl {
     }
   }
 
-  // `entry`: null if there is none. `factors` hold what its sums have faded to by now.
-  double read(const Group& group, const Output& o, const Word* entry, std::int64_t now) const {
+  // What makes a sum of this entry that of now.
+  double factor_of(const Part& part, const Word* entry, std::uint32_t rate) const {
+    return rates[rate].fade * rates[rate].carry_over(as_time(entry[part.time_at]));
+  }
+
+  // `entry`: null if there is none.
+  double read(const Group& group, const Output& o, const Word* entry) const {
+    const std::int64_t now = clock;
     const Accumulator& a = group.parts[o.label].accumulators[o.accumulator];
     double weight = 0.0;
     double sum = 0.0;
@@ -289,7 +316,7 @@ struct Aggregates::Impl {
       const Word* words = entry + a.at;
       switch (a.shape) {
         case Shape::kDecayed: {
-          const double factor = factors[o.label][a.rate];
+          const double factor = factor_of(group.parts[o.label], entry, a.rate);
           weight = as_number(words[0]) * factor;
           sum = o.of_events ? weight : as_number(words[1]) * factor;
           break;
@@ -343,26 +370,19 @@ struct Aggregates::Impl {
     return weight > 0.0 ? sum / weight : o.fallback;
   }
 
-  void set_factors(const Group& group, const Word* entry, std::int64_t now) {
-    for (int p = 0; p < 2; ++p) {
-      const Part& part = group.parts[p];
-      if (part.inverse_half_lives.empty()) continue;
-      if (entry == nullptr || entry[part.time_at] == 0) {  // Nothing to fade.
-        for (std::size_t i = 0; i < part.inverse_half_lives.size(); ++i) factors[p][i] = 1.0;
-        continue;
-      }
-      const double age = age_us(now, as_time(entry[part.time_at]));
-      for (std::size_t i = 0; i < part.inverse_half_lives.size(); ++i)
-        factors[p][i] = half_life_decay(age * part.inverse_half_lives[i]);
-    }
+  void advance(std::int64_t time) {
+    if (time <= clock) return;
+    clock = time;
+    for (Rate& rate : rates) rate.move_to(clock);
+    global[0] = time_word(clock);
+    global_dirty = true;
   }
 
-  void write(const Group& group, std::span<const Output> outputs, const Word* entry, std::int64_t now, bool has_key,
-             std::span<float> out) {
+  void write(const Group& group, std::span<const Output> outputs, const Word* entry, bool has_key, std::span<float> out) {
     for (const Output& o : outputs) {
       double x;
       if (o.decayed_mean && entry != nullptr) {
-        const double factor = factors[o.label][o.rate];
+        const double factor = factor_of(group.parts[o.label], entry, o.rate);
         double weight = as_number(entry[o.at]) * factor;
         double sum = as_number(entry[o.at + 1]) * factor;
         if (o.prior > 0.0) {
@@ -371,7 +391,7 @@ struct Aggregates::Impl {
         }
         x = weight > 0.0 ? sum / weight : o.fallback;
       } else if (has_key) {
-        x = read(group, o, entry, now);
+        x = read(group, o, entry);
       } else {
         const double mean = o.prior > 0.0 ? running_means[o.prior_mean] : kMissing;
         x = mean == mean ? mean : o.fallback;
@@ -388,7 +408,8 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
                                                      std::size_t budget_bytes) {
   auto made = std::make_unique<Impl>(budget_bytes);
   Impl& s = *made;
-  s.groups.push_back({});  // No key; also the running means behind priors.
+  s.groups.push_back({});  // No key; also the clock, and the running means behind priors.
+  s.groups[0].words = 1;
   std::string layout;
   for (std::size_t i = 0; i < spec.aggregates.size(); ++i) {
     const AggregateSpec& a = spec.aggregates[i];
@@ -465,7 +486,7 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
       for (const Accumulator& a : part.accumulators) {
         s.layout = mix_hash(s.layout, static_cast<Word>(a.shape) << 8 | static_cast<Word>(a.of) << 4 | Word{a.maximum});
         s.layout = mix_hash(s.layout, static_cast<Word>(a.window_us));
-        if (a.shape == Shape::kDecayed) s.layout = mix_hash(s.layout, number_word(part.inverse_half_lives[a.rate]));
+        if (a.shape == Shape::kDecayed) s.layout = mix_hash(s.layout, static_cast<Word>(s.rates[a.rate].half_life_us));
         if (a.of == AggregateOf::kField) s.layout = mix_hash(s.layout, hash64(schema.fields[a.field].name));
       }
   }
@@ -485,7 +506,8 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
   Impl& s = *impl_;
   s.current = &event;
   last_outcome = -1.0f;
-  const std::int64_t now = event.event_time.value;
+  const std::int64_t now = std::clamp(event.event_time.value, -kTimeMax, kTimeMax);
+  s.advance(now);
   for (std::size_t g = 1; g < s.groups.size(); ++g) s.keys[g] = s.groups[g].set.combine(parts);
   s.set_running_means();
   for (std::size_t g = 1; g < s.groups.size(); ++g) {
@@ -501,28 +523,24 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
       // Never of another size but for a state that was damaged beyond its checksum.
       if (found.size == group.words * sizeof(Word)) entry = reinterpret_cast<Word*>(found.data);
     }
-    s.set_factors(group, entry, now);
-    s.write(group, group.before, entry, now, key != 0, out);
+    s.write(group, group.before, entry, key != 0, out);
     if (g == s.last_group && entry != nullptr && entry[s.last_at] != 0)
       last_outcome = static_cast<float>(as_number(entry[s.last_at + 1]));
     if (changes && entry != nullptr) s.add(group.parts[0], entry, now, 0.0);
     if (!group.after.empty()) {
-      s.set_factors(group, entry, now);
-      s.write(group, group.after, entry, now, key != 0, out);
+      s.write(group, group.after, entry, key != 0, out);
     }
   }
   const Group& global = s.groups[0];
   Word* entry = s.global.data();
-  s.set_factors(global, entry, now);
-  s.write(global, global.before, entry, now, true, out);
+  s.write(global, global.before, entry, true, out);
   if (!global.parts[0].empty()) {
     s.add(global.parts[0], entry, now, 0.0);
     s.global_dirty = true;
   }
   if (!global.after.empty()) {
     s.set_running_means();
-    s.set_factors(global, entry, now);
-    s.write(global, global.after, entry, now, true, out);
+    s.write(global, global.after, entry, true, out);
   }
   if (s.last_group == 0 && entry[s.last_at] != 0) last_outcome = static_cast<float>(as_number(entry[s.last_at + 1]));
 }
@@ -530,18 +548,20 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
 void Aggregates::outcome(EventTime time, double label, std::span<const std::uint64_t> label_keys) {
   Impl& s = *impl_;
   CHECK(label_keys.size() == s.label_keys);
+  const std::int64_t now = std::clamp(time.value, -kTimeMax, kTimeMax);
+  s.advance(now);
   for (const Group& group : s.groups) {
     const Part& part = group.parts[1];
     if (part.empty()) continue;
     if (!group.keyed()) {
-      s.add(part, s.global.data(), time.value, label);
+      s.add(part, s.global.data(), now, label);
       s.global_dirty = true;
       continue;
     }
     const std::uint64_t key = label_keys[group.label_key];
     if (key == 0) continue;
     const auto found = s.entries.upsert(key_bytes(key), group.words * static_cast<std::uint32_t>(sizeof(Word)));
-    s.add(part, reinterpret_cast<Word*>(found.data), time.value, label);
+    s.add(part, reinterpret_cast<Word*>(found.data), now, label);
   }
 }
 
@@ -583,6 +603,8 @@ Result<void> Aggregates::load(const StageState& state) {
     std::memcpy(s.global.data(), value.data(), value.size());
   }
   s.global_dirty = false;
+  s.clock = s.global[0] == 0 ? -kTimeMax : as_time(s.global[0]);
+  for (Rate& rate : s.rates) rate.move_to(s.clock);
   return s.entries.load(state);
 }
 

@@ -5,8 +5,8 @@
 // mean, a count and a rate of the same thing cost one. Events and fields are added by event(), the label by outcome(), with
 // the keys of its event, at the time the outcome came.
 //
-// Time: an entry's decayed sums stand at the latest time it was changed at. A read at an earlier time sees them as of that
-// time; a late value is added with the weight it has by then. So nothing ever decays backwards.
+// Time: "now" is the latest time of any event or outcome so far, so nothing ever decays backwards: a late event is read as
+// of that time, a late value is added with the weight it has by then.
 //
 // State: the entries (KeyedState, key = 8 bytes), one page for what has no key, and one that names the layout: state of
 // other aggregates is refused. Owned by one stage; event(), outcome() and keys() allocate nothing once warm.

@@ -46,12 +46,13 @@ class Oracle {
     std::vector<const Known*> all;  // Of this key, in the order they became known.
     for (const Known& k : a.of == AggregateOf::kLabel ? outcomes : events)
       if (by(a, k) == by(a, now)) all.push_back(&k);
-    std::int64_t latest = now.time;
-    for (const Known* k : all) latest = std::max(latest, k->time);
+    std::int64_t latest = now.time;  // Of anything so far.
+    for (const auto* known : {&events, &outcomes})
+      for (const Known& k : *known) latest = std::max(latest, k.time);
     std::int64_t newest = INT64_MIN;
     for (const Known* k : all)
       if (present(a, *k)) newest = std::max(newest, bucket(a, k->time));
-    if (a.window_us > 0) newest = std::max(newest, bucket(a, now.time));
+    if (a.window_us > 0) newest = std::max(newest, bucket(a, latest));
     double weight = 0, sum = 0, low = INFINITY, high = -INFINITY;
     std::optional<double> last;
     std::int64_t last_time = 0;
@@ -77,7 +78,7 @@ class Oracle {
       case AggregateKind::kMin: return std::isinf(low) ? fallback(a) : low;
       case AggregateKind::kMax: return std::isinf(high) ? fallback(a) : high;
       case AggregateKind::kLast:
-        return !last || (a.window_us > 0 && now.time - last_time > a.window_us) ? fallback(a) : *last;
+        return !last || (a.window_us > 0 && latest - last_time > a.window_us) ? fallback(a) : *last;
       case AggregateKind::kMean: break;
     }
     if (a.prior > 0)
