@@ -15,9 +15,9 @@ namespace weir {
 
 // The bin of a number: how many edges are at or below it.
 inline std::uint32_t bin_of(std::span<const double> edges, double x) {
-  std::uint32_t bin = 0;
-  for (const double edge : edges) bin += x >= edge;
-  return bin;
+  std::uint64_t bin = 0;  // As wide as an edge: the compiler compares several at once.
+  for (const double edge : edges) bin += x >= edge ? 1 : 0;
+  return static_cast<std::uint32_t>(bin);
 }
 
 // Several fields' values taken together.
