@@ -64,9 +64,9 @@ test-unit:  ## Build everything and run the quick tests only
 test-sanitizers:  ## The unit tests under address+undefined and under thread sanitizer
 	@scripts/install_dependencies.sh build test
 	@$(call build,asan,all)
-	@$(call ctest,asan,-L unit)
+	@export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1; $(call ctest,asan,-L unit)
 	@$(call build,tsan,all)
-	@$(call ctest,tsan,-L unit)
+	@export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp:second_deadlock_stack=1; $(call ctest,tsan,-L unit)
 
 .PHONY: test-faults
 test-faults:  ## The fault tests at full length: every crash point and hit, 30 random kills, power cuts

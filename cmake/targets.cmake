@@ -19,7 +19,7 @@ target_include_directories(weir_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(weir_flags INTERFACE -Wall -Wextra -Wpedantic -Werror -ffp-contract=off -fno-math-errno)
 target_link_libraries(weir_flags INTERFACE Threads::Threads)
 if(WEIR_SANITIZE)
-  target_compile_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE})
 endif()
 
