@@ -34,7 +34,7 @@ endef
 .PHONY: help
 help:  ## This list
 	@echo "make TARGET, with:"
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
 
 .PHONY: run
