@@ -26,7 +26,7 @@ double exp(double x) {
   if (x > 709.782712893384) return kInf;
   if (x < -745.1332191019412) return 0.0;
   // x = k ln 2 + r, |r| <= ln 2 / 2; e^r by its Taylor polynomial to r^13 (next term below 2^-57).
-  const double k = __builtin_floor(x * kInvLn2 + 0.5);
+  const double k = (x * kInvLn2 + 0x1.8p52) - 0x1.8p52;  // Rounds to whole: floor() is a call where SSE4.1 is not assumed.
   const double r = (x - k * kLn2High) - k * kLn2Low;
   double p = 1.0 / 6227020800.0;
   p = p * r + 1.0 / 479001600.0;

@@ -28,6 +28,8 @@ class FusedStep {
   std::vector<std::uint64_t> order_;
   std::vector<float> values_;    // New parameters, then new moments: written once all are known to be finite.
   std::vector<double> first_, second_;
+  std::vector<float> old_values_;  // Of the sparse coordinates, brought together.
+  std::vector<double> old_first_, old_second_;
 };
 
 }  // namespace weir

@@ -3,6 +3,7 @@
 // a fused multiply-add would give the same bits; sums run over fixed lanes, so every machine adds in the same order.
 
 #include <cstdint>
+#include <cstring>
 
 #include "core/models/model.hpp"
 
@@ -18,13 +19,19 @@ struct LinearLayout {
 // Sum of a[i] * b[i] over 16 lanes, lane = i mod 16, then a tree over the lanes.
 inline double lane_dot(const float* a, const float* b, std::size_t count) {
   using Lanes = double __attribute__((vector_size(16)));  // Two to a vector: the least that every machine has.
+  using Floats = float __attribute__((vector_size(8)));
+  const auto product = [&](std::size_t at) {
+    Floats x, y;
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    return __builtin_convertvector(x, Lanes) * __builtin_convertvector(y, Lanes);
+  };
   Lanes sum[8] = {};
   std::size_t i = 0;
   for (; i + 16 <= count; i += 16)
-    for (int k = 0; k < 8; ++k)
-      sum[k] += Lanes{a[i + 2 * k], a[i + 2 * k + 1]} * Lanes{b[i + 2 * k], b[i + 2 * k + 1]};
-  for (int k = 0; i + 2 <= count; i += 2, ++k) sum[k] += Lanes{a[i], a[i + 1]} * Lanes{b[i], b[i + 1]};
-  if (i < count) sum[i % 16 / 2] += Lanes{a[i], 0.0} * Lanes{b[i], 0.0};
+    for (std::size_t k = 0; k < 8; ++k) sum[k] += product(i + 2 * k);
+  for (std::size_t k = 0; i + 2 <= count; i += 2, ++k) sum[k] += product(i);
+  if (i < count) sum[i % 16 / 2] += Lanes{double(a[i]) * double(b[i]), 0.0};
   const Lanes half = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
   return half[0] + half[1];
 }
