@@ -18,6 +18,9 @@
 namespace weir {
 namespace {
 
+constexpr int kSeenLog2 = 11;
+constexpr std::size_t kSeenBits = std::size_t(1) << kSeenLog2;
+
 struct Run {  // A run of coordinates that lie side by side, and where their new values go.
   std::size_t count;
   const float* theta;
@@ -73,40 +76,28 @@ bool FusedStep::supports(const Model& model, const OptimizerSettings& s) {
   return (s.kind == Kind::kSgd && s.momentum == 0.0) || s.kind == Kind::kAdaGrad || s.kind == Kind::kFtrl;
 }
 
-// Fills indices_ and the sparse part of gradient_ in ascending order, repeated indices summed in the sample's order.
-std::size_t FusedStep::sort_sparse(const LinearLayout& layout, const Sample& sample, double dscore) {
+// Fills indices_ and the sparse part of gradient_: distinct indices, each where it came first, repeats summed as they come.
+std::size_t FusedStep::merge_sparse(const LinearLayout& layout, const Sample& sample, double dscore) {
   const std::size_t count = sample.indices.size();
   float* out = gradient_.data() + layout.dense + 1;
-  bool ascending = true;
-  for (std::size_t i = 1; i < count; ++i) ascending &= sample.indices[i - 1] < sample.indices[i];
-  if (ascending) {
-    for (std::size_t i = 0; i < count; ++i) {
-      indices_[i] = layout.sparse + sample.indices[i];
-      out[i] = static_cast<float>(dscore * double(sample.values[i]));
-    }
-    return count;
-  }
-  for (std::size_t i = 0; i < count; ++i) order_[i] = std::uint64_t(sample.indices[i]) << 32 | i;
-  if (count > 64) {
-    std::sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count));
-  } else {
-    for (std::size_t i = 1; i < count; ++i) {
-      const std::uint64_t key = order_[i];
-      std::size_t at = i;
-      for (; at > 0 && order_[at - 1] > key; --at) order_[at] = order_[at - 1];
-      order_[at] = key;
-    }
-  }
+  std::uint64_t seen[kSeenBits / 64] = {};  // Hashed indices: a bit that is not set yet says "new" without a search.
   std::size_t to = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t index = layout.sparse + static_cast<std::uint32_t>(order_[i] >> 32);
-    const auto g = static_cast<float>(dscore * double(sample.values[order_[i] & 0xffffffffU]));
-    if (to > 0 && indices_[to - 1] == index) {
-      out[to - 1] += g;
-    } else {
-      indices_[to] = index;
-      out[to++] = g;
+    const std::uint32_t index = layout.sparse + sample.indices[i];
+    const auto g = static_cast<float>(dscore * double(sample.values[i]));
+    const std::uint32_t hash = index * 0x9e3779b1U >> (32 - kSeenLog2);
+    const std::uint64_t bit = std::uint64_t(1) << (hash % 64);
+    if ((seen[hash / 64] & bit) != 0) [[unlikely]] {
+      std::size_t at = 0;
+      while (at < to && indices_[at] != index) ++at;
+      if (at < to) {
+        out[at] += g;
+        continue;
+      }
     }
+    seen[hash / 64] |= bit;
+    indices_[to] = index;
+    out[to++] = g;
   }
   return to;
 }
@@ -170,13 +161,12 @@ bool FusedStep::step(const LinearLayout& layout, const Sample& sample, double ds
     old_first_.resize(most);
     old_second_.resize(most);
     indices_.resize(most);
-    order_.resize(most);
   }
   const float* __restrict x = sample.dense.data();
   float* __restrict g = gradient_.data();
   for (std::size_t i = 0; i < layout.dense; ++i) g[i] = static_cast<float>(dscore * double(x[i]));
   g[layout.dense] = static_cast<float>(dscore);
-  const std::size_t sparse = sort_sparse(layout, sample, dscore);
+  const std::size_t sparse = merge_sparse(layout, sample, dscore);
 
   const OptimizerSettings& s = optimizer.settings_;
   const std::span<float> gradient(g, layout.dense + 1 + sparse);

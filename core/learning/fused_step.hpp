@@ -21,11 +21,10 @@ class FusedStep {
  private:
   template <class Rule>
   bool update(const LinearLayout& layout, std::size_t sparse, Optimizer& optimizer, Parameters& parameters, const Rule& rule);
-  std::size_t sort_sparse(const LinearLayout& layout, const Sample& sample, double dscore);
+  std::size_t merge_sparse(const LinearLayout& layout, const Sample& sample, double dscore);
 
-  std::vector<float> gradient_;  // Dense, bias, sparse in ascending order of index.
+  std::vector<float> gradient_;  // Dense, bias, sparse.
   std::vector<std::uint32_t> indices_;
-  std::vector<std::uint64_t> order_;
   std::vector<float> values_;    // New parameters, then new moments: written once all are known to be finite.
   std::vector<double> first_, second_;
   std::vector<float> old_values_;  // Of the sparse coordinates, brought together.

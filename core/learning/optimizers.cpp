@@ -78,9 +78,9 @@ Optimizer::Optimizer(const OptimizerSettings& settings, const Parameters& like)
                                     [&](const OptimizerSettings::Group& g) { return g.block == block.name; });
     const double decay = settings_.kind == Kind::kAdamW && block.name == "bias" ? 0.0 : settings_.l2;
     if (group == settings_.groups.end())
-      ranges_.push_back({block.begin + block.size, 1.0, decay});
+      ranges_.push_back({block.begin, block.begin + block.size, 1.0, decay});
     else
-      ranges_.push_back({block.begin + block.size, group->rate_factor, group->l2});
+      ranges_.push_back({block.begin, block.begin + block.size, group->rate_factor, group->l2});
   }
 }
 
@@ -95,12 +95,12 @@ bool Optimizer::apply_rule(const Gradient& gradient, Parameters& parameters, con
   }
   float* theta = parameters.data();
   bool finite = true;
-  auto range = ranges_.begin();
   std::size_t i = 0;
-  while (i < count) {  // Ascending indices: block after block.
+  while (i < count) {  // A run of one block's coordinates at a time.
+    auto range = ranges_.begin();
     while (indices[i] >= range->end) ++range;
     const Rule own = with(rule, range->rate_factor, range->decay);
-    for (; i < count && indices[i] < range->end; ++i) {
+    for (; i < count && indices[i] >= range->begin && indices[i] < range->end; ++i) {
       const std::uint32_t at = indices[i];
       float& out = new_values_[i];
       if constexpr (Rule::kSlots == 0) {

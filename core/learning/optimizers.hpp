@@ -72,7 +72,7 @@ class Optimizer {
  private:
   friend class FusedStep;
   struct Range {  // A block's settings.
-    std::uint32_t end;
+    std::uint32_t begin, end;
     double rate_factor;
     double decay;
   };

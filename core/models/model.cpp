@@ -41,22 +41,23 @@ void Gradient::finish() {
   bool ascending = true;
   for (std::size_t i = 1; i < indices_.size(); ++i) ascending &= indices_[i - 1] < indices_[i];
   if (ascending) return;
-  // Stable order by (index, position), so that equal indices are summed in the order in which they were added.
   order_.clear();
   for (std::size_t i = 0; i < indices_.size(); ++i) order_.push_back(std::uint64_t(indices_[i]) << 32 | i);
   std::sort(order_.begin(), order_.end());
-  sorted_.assign(values_.begin(), values_.end());
+  gone_.assign(indices_.size(), 0);
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < order_.size(); ++i) {
+    if (order_[i] >> 32 != order_[i - 1] >> 32) continue;
+    const std::size_t at = order_[i] & 0xffffffffU;
+    if (gone_[order_[i - 1] & 0xffffffffU] == 0) first = order_[i - 1] & 0xffffffffU;
+    values_[first] += values_[at];
+    gone_[at] = 1;
+  }
   std::size_t to = 0;
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    const auto index = static_cast<std::uint32_t>(order_[i] >> 32);
-    const float value = sorted_[order_[i] & 0xffffffffU];
-    if (to > 0 && indices_[to - 1] == index) {
-      values_[to - 1] += value;
-    } else {
-      indices_[to] = index;
-      values_[to] = value;
-      ++to;
-    }
+  for (std::size_t i = 0; i < indices_.size(); ++i) {
+    if (gone_[i] != 0) continue;
+    indices_[to] = indices_[i];
+    values_[to++] = values_[i];
   }
   indices_.resize(to);
   values_.resize(to);

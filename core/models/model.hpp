@@ -39,14 +39,14 @@ class Gradient {
   bool finite() const;
   double norm() const;         // Euclidean, in f64, summed in a fixed order.
   void scale(double by);
-  // Sums repeated indices; then they are distinct and ascending.
+  // Sums repeated indices, each where it came first; then they are distinct.
   void finish();
 
  private:
   std::vector<std::uint32_t> indices_;
   std::vector<float> values_;
   std::vector<std::uint64_t> order_;  // Scratch of finish().
-  std::vector<float> sorted_;
+  std::vector<char> gone_;
 };
 
 // Euclidean norm in f64 over 8 fixed lanes.
