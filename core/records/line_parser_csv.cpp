@@ -1,6 +1,8 @@
 // CSV as RFC 4180 has it, one row a line: a cell is bare or in double quotes, a quote inside is doubled. A row has as many cells
 // as there are columns. An empty cell is missing, quoted or not: writers that quote everything mean the same by it.
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -76,7 +78,12 @@ class CsvLineParser final : public LineParser {
       ++at_;
     }
     if (column == columns_.size()) return;
-    builder_.malformed("found " + std::to_string(column) + " cells, expected " + std::to_string(columns_.size()));
+    char text[64] = "found ";
+    char* at = std::to_chars(text + 6, text + 30, column).ptr;
+    constexpr std::string_view kMiddle = " cells, expected ";
+    at = std::copy(kMiddle.begin(), kMiddle.end(), at);
+    at = std::to_chars(at, text + sizeof text, columns_.size()).ptr;
+    builder_.malformed({text, static_cast<std::size_t>(at - text)});
   }
 
   // The cell at at_; leaves at the delimiter behind it or at the end. What is wrong with it, or nullptr.
