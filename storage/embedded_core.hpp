@@ -46,6 +46,8 @@ class EmbeddedDatabase {
   void start_syncing();
   Result<void> sync_now();
   Result<void> check_sync_mark();
+  std::uint64_t background_errors() const;  // So far.
+  bool broken() const;                      // Something failed that Resume() has not repaired.
 
   EmbeddedLogOptions options_;
   std::unique_ptr<rocksdb::Env> env_;  // Only with an own file system.
@@ -55,6 +57,7 @@ class EmbeddedDatabase {
   bool made_now_ = false;
 
   std::atomic<bool> failed_{false};  // The last write failed: ask RocksDB to recover before the next.
+  std::atomic<std::uint64_t> errors_survived_{0};
   std::atomic<bool> dirty_{false};   // Something was written since the last sync.
   int mark_file_ = -1;               // `<path>/synced`: see sync_mark.hpp.
   std::mutex sync_mutex_;

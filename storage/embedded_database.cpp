@@ -66,7 +66,7 @@ EmbeddedDatabase::~EmbeddedDatabase() {
   }
   if (!db_) return;
   // A clean end leaves nothing to a power cut. A failure here cannot be told to anyone, and costs what `sync` allows.
-  if (!options_.read_only && options_.sync != SyncPolicy::kNever) static_cast<void>(sync_now());
+  if (!options_.read_only && options_.sync != SyncPolicy::kNever && !broken()) static_cast<void>(sync_now());
   close_sync_mark(mark_file_);
   for (rocksdb::ColumnFamilyHandle* handle : families_) db_->DestroyColumnFamilyHandle(handle);
   db_->DestroyColumnFamilyHandle(default_family_);
@@ -97,6 +97,7 @@ Result<void> EmbeddedDatabase::write(rocksdb::WriteBatch& batch, std::string_vie
   }
   if (failed_.load(std::memory_order_relaxed)) {  // After "no space", say: RocksDB stays shut until asked.
     if (const rocksdb::Status resumed = db_->Resume(); !resumed.ok()) return to_error(resumed, what);
+    errors_survived_.store(background_errors());
     failed_.store(false);
   }
   rocksdb::WriteOptions write_options;
@@ -121,11 +122,27 @@ Result<void> EmbeddedDatabase::sync() {
   return sync_now();
 }
 
+std::uint64_t EmbeddedDatabase::background_errors() const {
+  std::uint64_t count = 0;
+  db_->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &count);
+  return count;
+}
+
+bool EmbeddedDatabase::broken() const {
+  return failed_.load() || background_errors() != errors_survived_.load();
+}
+
 Result<void> EmbeddedDatabase::sync_now() {
+  // RocksDB's library as Debian builds it aborts when a file that has failed once is synced again.
+  if (broken()) {
+    failed_.store(true);  // The next write tries to go on.
+    return Error{ErrorCode::kIo, "'" + options_.path + "': not synced, since an earlier write failed"};
+  }
   const std::uint64_t sequence = db_->GetLatestSequenceNumber();
   const rocksdb::Status status = db_->SyncWAL();
   if (!status.ok()) {
     dirty_.store(true);
+    failed_.store(true);
     return to_error(status, "'" + options_.path + "': syncing the write-ahead log");
   }
   write_sync_mark(mark_file_, sequence);

@@ -269,6 +269,7 @@ bool decode(std::string_view body, OrderOfCommit& entry) {
 }
 
 void append_batch_header(const BatchHeader& header, ByteBuffer& out) {
+  out.append('\0');
   out.append_fixed(header.count);
   out.append_fixed(header.append_time_us);
   out.append_fixed(header.bytes_before);
@@ -276,11 +277,12 @@ void append_batch_header(const BatchHeader& header, ByteBuffer& out) {
 
 bool decode_batch(std::string_view body, BatchHeader& header, std::string_view& records) {
   ByteReader reader(body);
+  const auto codec = reader.fixed<std::uint8_t>();
   header.count = reader.fixed<std::uint32_t>();
   header.append_time_us = reader.fixed<std::int64_t>();
   header.bytes_before = reader.fixed<std::uint64_t>();
   records = reader.rest();
-  return reader.ok() && header.count > 0;
+  return reader.ok() && codec == 0 && header.count > 0;
 }
 
 }  // namespace weir

@@ -21,7 +21,8 @@ namespace weir {
 inline constexpr std::uint32_t kFormatVersion = 1;      // Of the directory.
 inline constexpr std::uint8_t kStoredValueVersion = 1;  // Of each value.
 inline constexpr std::size_t kSealBytes = 5;
-inline constexpr std::size_t kBatchHeaderBytes = 20;    // After the seal: count u32, append time i64, bytes before u64.
+// After the seal of a batch: codec u8 (0: as they are), count u32, append time i64, bytes before u64.
+inline constexpr std::size_t kBatchHeaderBytes = 21;
 
 enum class ColumnFamily : std::uint8_t { kLog, kState, kMeta };
 std::string_view name_of(ColumnFamily family);  // "log", "state", "meta".

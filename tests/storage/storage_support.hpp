@@ -3,36 +3,17 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "core/base/clock.hpp"
 #include "storage/embedded_log.hpp"
 #include "storage/memory_log.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace weir {
-
-// A directory that is gone after the test.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-storage-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // A backend and the place where it keeps its data. restart() is what a clean end and a new start of the process do to it.
 class Backend {
@@ -55,7 +36,7 @@ class MemoryBackend final : public Backend {
 class EmbeddedBackend final : public Backend {
  public:
   explicit EmbeddedBackend(const Clock& clock, std::size_t batch_bytes = 256u << 10) {
-    options_.path = directory_ / "demo";
+    options_.path = (directory_ / "demo").string();
     options_.pipeline = "demo";
     options_.clock = &clock;
     options_.batch_bytes = batch_bytes;
