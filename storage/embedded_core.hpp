@@ -64,6 +64,7 @@ class EmbeddedDatabase {
   std::condition_variable stop_syncing_;
   bool stopping_ = false;
   std::optional<Error> sync_error_;  // Of the background thread; the next write gives it.
+  std::optional<Error> write_error_;  // The last write's that failed; under sync_mutex_.
   std::thread syncer_;
 };
 

@@ -96,7 +96,11 @@ Result<void> EmbeddedDatabase::write(rocksdb::WriteBatch& batch, std::string_vie
     }
   }
   if (failed_.load(std::memory_order_relaxed)) {  // After "no space", say: RocksDB stays shut until asked.
-    if (const rocksdb::Status resumed = db_->Resume(); !resumed.ok()) return to_error(resumed, what);
+    if (const rocksdb::Status resumed = db_->Resume(); !resumed.ok()) {
+      std::lock_guard lock(sync_mutex_);
+      // Busy: it waits for space by a thread of its own.
+      return resumed.IsBusy() && write_error_ ? *write_error_ : to_error(resumed, what);
+    }
     errors_survived_.store(background_errors());
     failed_.store(false);
   }
@@ -106,7 +110,10 @@ Result<void> EmbeddedDatabase::write(rocksdb::WriteBatch& batch, std::string_vie
   const rocksdb::Status status = db_->Write(write_options, &batch);
   if (!status.ok()) {
     failed_.store(true);
-    return to_error(status, what);
+    Error error = to_error(status, what);
+    std::lock_guard lock(sync_mutex_);
+    if (error.code != ErrorCode::kUnavailable || !write_error_) write_error_ = error;
+    return error;
   }
   if (write_options.sync) {
     write_sync_mark(mark_file_, before);
@@ -153,6 +160,10 @@ void EmbeddedDatabase::start_syncing() {
   syncer_ = std::thread([this] {
     std::unique_lock lock(sync_mutex_);
     while (!stop_syncing_.wait_for(lock, options_.sync_interval, [this] { return stopping_; })) {
+      if (broken()) {
+        failed_.store(true);  // The next write tries to go on, or says why it cannot.
+        continue;
+      }
       if (!dirty_.exchange(false, std::memory_order_acquire)) continue;
       lock.unlock();
       Result<void> synced = sync_now();

@@ -79,7 +79,7 @@ class PowerCut : public testing::TestWithParam<Mode> {
       ASSERT_OK(log->create(topic_spec(Topic::kExamples)));
       ASSERT_OK(log->sync());
     }
-    for (int cut = 0; cut < 4; ++cut) {
+    for (int cut = 0; cut < 3; ++cut) {
       SCOPED_TRACE("seed " + std::to_string(seed) + ", cut " + std::to_string(cut));
       auto log = open();
       ASSERT_NE(log, nullptr);
@@ -119,7 +119,7 @@ class PowerCut : public testing::TestWithParam<Mode> {
 };
 
 TEST_P(PowerCut, LeavesAWholePrefix) {
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     ASSERT_NO_FATAL_FAILURE(run(seed));
     std::filesystem::remove_all(directory_.path() / "demo");
   }
