@@ -1,0 +1,131 @@
+// The program itself: exit codes, what it prints, and that a running pipeline answers other processes.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/support/run_process.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace weir {
+namespace {
+
+constexpr const char* kConfig = R"(version: 1
+name: small
+schema:
+  logs: {id: id, time: ts, fields: [{name: x, kind: number}, {name: shop, kind: category}]}
+  outcomes: {label: label}
+features:
+  - {aggregate: mean, of: label, by: [shop], half_life: 1 h, prior: 1}
+backup_interval: 0
+placement: {pin: off, lock_memory: false}
+)";
+
+std::string event_line(int id) {
+  return "{\"id\":" + std::to_string(id) + ",\"ts\":\"2024-01-01T00:" + (id / 60 % 60 < 10 ? "0" : "") + std::to_string(id / 60 % 60) + ":" +
+         (id % 60 < 10 ? "0" : "") + std::to_string(id % 60) + "Z\",\"x\":" + std::to_string(id % 7) + ",\"shop\":\"s" + std::to_string(id % 3) + "\"}\n";
+}
+
+class Cli : public testing::Test {
+ protected:
+  Cli() { write("small.yaml", kConfig); }
+  void write(const std::string& name, const std::string& text) { std::ofstream(path(name), std::ios::binary) << text; }
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  static int lines(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(Cli, UsageMistakesEndWithTwoAndSayWhat) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {}, {"rnu"}, {"run"}, {"run", path("none.yaml")}, {"tail", "predictions", "--data", path("none")}, {"report"}, {"check", path("small.yaml"), "--set", "gate=3"}}) {
+    const ProcessResult result = run_weir(arguments);
+    EXPECT_EQ(result.exit_code, 2) << (arguments.empty() ? "" : arguments[0]);
+    EXPECT_NE(result.err, "");
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST_F(Cli, EveryCommandHasHelpWithExamples) {
+  for (const char* command : {"run", "check", "init", "produce", "tail", "topics", "status", "report", "verify", "inspect", "repair", "demo", "version"}) {
+    const ProcessResult result = run_weir({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_NE(result.out.find(std::string("  weir ") + command), std::string::npos) << command << result.out;
+  }
+}
+
+TEST_F(Cli, CheckNamesFileLineKeyAndSuggestion) {
+  write("wrong.yaml", std::string(kConfig) + "gate: {coverge: 0.95}\njoin: {wait: 90}\ntrainr: {}\n");
+  const ProcessResult result = run_weir({"check", path("wrong.yaml")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("wrong.yaml:10: gate.coverge: found an unknown key"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("wrong.yaml:11: join.wait"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("wrong.yaml:12: trainr"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("Did you mean 'trainer'?"), std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find('\x1b'), std::string::npos);  // No colours: it is no terminal.
+  EXPECT_EQ(run_weir({"check", path("small.yaml"), "--print"}).exit_code, 0);
+}
+
+TEST_F(Cli, RunsAFileToItsEndReportsItAndGoesOnFromThere) {
+  std::string events, outcomes;
+  for (int i = 0; i < 300; ++i) {
+    events += event_line(i);
+    if (i < 200) outcomes += "{\"id\":" + std::to_string(i) + ",\"ts\":\"2024-01-01T01:00:00Z\",\"label\":" + std::to_string(i % 3 == 0) + "}\n";
+  }
+  write("events.jsonl", events + "not JSON\n");
+  write("outcomes.jsonl", outcomes);
+  const std::vector<std::string> run = {"run", path("small.yaml"), "--data", path("d"), "--set", "sources.logs.files=[" + path("events.jsonl") + "]",
+                                        "--set", "sources.outcomes.files=[" + path("outcomes.jsonl") + "]"};
+  const ProcessResult first = run_weir(run);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const ProcessResult report = run_weir({"report", "--data", path("d"), "--json"});
+  ASSERT_EQ(report.exit_code, 0) << report.err;
+  for (const char* part : {"\"events\":301,", "\"predicted\":300,", "\"labelled\":200,", "\"waiting\":0,", "\"unjoined\":0,", "\"dead_letters\":1,", "\"dead_letters_by_reason\":{\"malformed\":1}", "\"mae\":null", "\"last_half\":{"})
+    EXPECT_NE(report.out.find(part), std::string::npos) << part << "\n" << report.out;
+  const ProcessResult tail = run_weir({"tail", "predictions", "--data", path("d"), "--from-beginning", "--json"});
+  EXPECT_EQ(lines(tail.out), 300);
+  const ProcessResult again = run_weir(run);
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(run_weir({"report", "--data", path("d"), "--json"}).out, report.out);
+  EXPECT_EQ(run_weir({"verify", "--data", path("d"), "--recompute"}).exit_code, 0);
+  EXPECT_EQ(run_weir({"topics", "--data", path("d"), "--json"}).exit_code, 0);
+  EXPECT_EQ(run_weir({"inspect", "--data", path("d")}).exit_code, 0);
+}
+
+TEST_F(Cli, ARunningPipelineTakesRecordsAndAnswers) {
+  Process pipeline({weir_binary().string(), "run", path("small.yaml"), "--data", path("d")});
+  ASSERT_TRUE(wait_until([&] { return run_weir({"status", "--data", path("d"), "--json"}).out.find("\"running\":true") != std::string::npos; }));
+  EXPECT_EQ(run_weir({"run", path("small.yaml"), "--data", path("d")}).exit_code, 6);
+  std::string events;
+  for (int i = 0; i < 50; ++i) events += event_line(i);
+  write("events.jsonl", events);
+  const ProcessResult produced = run_weir({"produce", "logs", path("events.jsonl"), "--data", path("d")});
+  EXPECT_EQ(produced.exit_code, 0) << produced.err;
+  EXPECT_EQ(produced.out, "{\"produced\":50,\"end\":50}\n");
+  EXPECT_TRUE(wait_until([&] { return lines(run_weir({"tail", "predictions", "--data", path("d"), "--from-beginning"}).out) == 50; }));
+  Process follower({weir_binary().string(), "tail", "predictions", "--data", path("d"), "--from-beginning", "--follow", "--envelope"});
+  follower.wait_for_out("\"offset\":49,");
+  write("more.jsonl", event_line(50));
+  EXPECT_EQ(run_weir({"produce", "logs", path("more.jsonl"), "--data", path("d")}).exit_code, 0);
+  follower.wait_for_out("\"offset\":50,");
+  EXPECT_NE(run_weir({"report", "--data", path("d"), "--json"}).out.find("\"predicted\":51,"), std::string::npos);
+  EXPECT_EQ(run_weir({"produce", "predictions", path("more.jsonl"), "--data", path("d")}).exit_code, 2);
+  pipeline.send_signal(SIGTERM);
+  EXPECT_EQ(pipeline.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+  follower.wait(std::chrono::seconds(10));
+  EXPECT_EQ(lines(run_weir({"tail", "predictions", "--data", path("d"), "--from-beginning"}).out), 51);
+}
+
+TEST_F(Cli, InitWritesAConfigThatChecks) {
+  write("sales.csv", "id;time;amount;shop\n1;2024-01-01T00:00:00Z;3.5;a\n2;2024-01-01T00:00:01Z;4;b\n");
+  const ProcessResult init = run_weir({"init", path("sales.csv"), "--output", path("made.yaml")});
+  ASSERT_EQ(init.exit_code, 0) << init.err;
+  EXPECT_EQ(run_weir({"check", path("made.yaml")}).exit_code, 0);
+  EXPECT_EQ(run_weir({"init", path("sales.csv"), "--output", path("made.yaml")}).exit_code, 2);
+  const std::string printed = run_weir({"check", path("made.yaml"), "--print"}).out;
+  EXPECT_NE(printed.find("format: csv"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("{name: amount, kind: number"), std::string::npos) << printed;
+}
+
+}  // namespace
+}  // namespace weir
