@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/runtime/task_status.hpp"
 #include "actors/task.hpp"
 #include "core/base/clock.hpp"
 #include "core/records/event_schema.hpp"
@@ -37,10 +38,16 @@ struct InputPlan {
   std::shared_ptr<std::atomic<std::int64_t>> ends_at;
 };
 
+// A task's stages, and what they tell of themselves after each turn.
+struct Chain {
+  std::vector<std::unique_ptr<Stage>> stages;
+  std::function<void(TaskStatus&)> publish;
+};
+
 struct TaskPlan {
   std::string name;
   PartitionId partition;
-  std::function<Result<std::vector<std::unique_ptr<Stage>>>()> make_stages;
+  std::function<Result<Chain>()> make_chain;
   std::vector<InputPlan> inputs;
   OrderPolicy order = OrderPolicy::kEventTime;
   Duration idle_timeout = std::chrono::seconds(10);  // Negative: never.

@@ -35,8 +35,9 @@ Result<void> TaskRunner::open() {
   TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
   TRY_ASSIGN(const Recovered recovered, store_->recover());
   crash_point("recover.after_attempt");
-  TRY_ASSIGN(auto stages, plan_.make_stages());
-  task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(stages));
+  TRY_ASSIGN(Chain chain, plan_.make_chain());
+  publish_ = std::move(chain.publish);
+  task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
   TRY(task_->restore(recovered));
 
   if (recovered.attempts > 1) careful_left_ = kCarefulRecords;
@@ -174,7 +175,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
     ParsedRecord* parsed = queue.peek();
     if (poisoned_) {
       parsed->kind = ParsedKind::kRefused;
-      parsed->refusal = {Reason::kPoison, "processing it stopped the task again and again"};
+      parsed->refusal = poison_refusal();
     }
     view.parsed = parsed;
     view.record.value = parsed->line;
@@ -268,6 +269,7 @@ Result<Turn> TaskRunner::turn() {
   if (done > 0) {
     status_.records.fetch_add(done, std::memory_order_relaxed);
     status_.last_progress_ns.store(now, std::memory_order_relaxed);
+    if (publish_) publish_(status_);
   }
   return_batches();
 

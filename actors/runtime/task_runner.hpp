@@ -76,6 +76,7 @@ class TaskRunner final : public Runner {
   TaskStatus& status_;
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<Task> task_;
+  std::function<void(TaskStatus&)> publish_;
   CommitSlot slot_;
   std::vector<Input> inputs_;
   std::unique_ptr<EventTimeMerge> merge_;

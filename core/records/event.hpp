@@ -69,6 +69,9 @@ struct Refusal {
   std::string_view detail;  // For a person: which field, what was found, what was expected.
 };
 
+// The refusal of a record that stopped its task; the same words live and when recomputed.
+inline Refusal poison_refusal() { return {Reason::kPoison, "processing it stopped the task again and again"}; }
+
 // One line after parsing: exactly one of the three.
 enum class ParsedKind : std::uint8_t { kUnparsed, kEvent, kOutcome, kRefused };
 struct ParsedRecord {

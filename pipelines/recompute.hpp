@@ -1,0 +1,32 @@
+#pragma once
+// Computes tasks again from their inputs and their order alone, in memory, and compares what they publish.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/runtime/task_plan.hpp"
+#include "core/base/result.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+struct RecomputeProgress {
+  std::uint64_t records = 0;  // Input records processed so far.
+};
+
+// Runs every task of `plans` over the order that `original` keeps for it, writing to `copy`, an empty log with the same
+// topics. Inputs that no task of `plans` writes are read from `original` (or their files), the others from `copy`; so each
+// task goes on as far as what it reads has been computed. kNotFound: the order or an input no longer reaches back to the
+// first record. kCorruption: a task's order asks for a record that is never computed.
+Result<void> recompute(const std::vector<TaskPlan>& plans, TopicLog& original, TopicLog& copy, const Clock& clock,
+                       const std::function<bool(const RecomputeProgress&)>& go_on);
+
+// Compares the sequences of (key, value, weir-* headers) of one partition. Each difference: topic, partition, offset, what was
+// found and expected. Returns the number of differences; at most `texts_max` are described.
+Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, const std::string& name, TopicLog& original,
+                                    TopicLog& copy, std::size_t texts_max, std::vector<std::string>& texts);
+
+}  // namespace weir

@@ -1,0 +1,213 @@
+// Goal: the task's loop round a trivial chain, driven by hand on this thread over the memory log.
+// Invariants: each input record gives exactly one output, in order, across restarts at any point; a transaction holds what was
+// processed and nothing else; at most one commit is in flight and the open transaction is bounded.
+#include "actors/runtime/task_runner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/base/rng.hpp"
+#include "storage/memory_log.hpp"
+
+namespace weir {
+namespace {
+
+// Numbers each record it sees, and remembers the count.
+class Counting final : public Stage {
+ public:
+  std::string_view name() const override { return "counting"; }
+  void process(InputId input, RecordView& view, Output& out) override {
+    if (view.parsed != nullptr && view.parsed->line == "poison" && view.parsed->kind != ParsedKind::kRefused)
+      return out.fail({ErrorCode::kUnavailable, "poison"});
+    ++count_;
+    const std::string value = std::string(name_of(input)) + " " + std::string(view.record.value) + " " + std::to_string(count_) +
+                              (view.parsed != nullptr && view.parsed->kind == ParsedKind::kRefused
+                                   ? " " + std::string(name_of(view.parsed->refusal.reason))
+                                   : "");
+    Record record;
+    record.value = value;
+    record.source = view.source;
+    out.append(Topic::kPredictions, record);
+  }
+  void save(StateWriter& writer) override { writer.put("count", std::to_string(count_)); }
+  Result<void> load(const StageState& state) override {
+    std::string value;
+    TRY_ASSIGN(const bool found, state.get("count", value));
+    count_ = found ? std::stoull(value) : 0;
+    return {};
+  }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
+EventSchema schema() {
+  EventSchema s;
+  s.id = "id";
+  s.time = "ts";
+  s.time_format = TimeFormat::kSeconds;
+  return s;
+}
+
+TaskPlan plan_of(OrderPolicy order) {
+  TaskPlan plan;
+  plan.name = "inference";
+  plan.order = order;
+  plan.commit_interval = Duration(0);
+  plan.make_chain = []() -> Result<Chain> {
+    Chain chain;
+    chain.stages.push_back(std::make_unique<Counting>());
+    return chain;
+  };
+  for (const Topic topic : {Topic::kLogs, Topic::kOutcomes}) {
+    InputPlan input;
+    input.input = topic == Topic::kLogs ? InputId::kLogs : InputId::kOutcomes;
+    input.topic = topic;
+    input.topic_name = std::string(short_name(topic));
+    input.schema = schema();
+    input.ends_at = std::make_shared<std::atomic<std::int64_t>>(-1);
+    plan.inputs.push_back(input);
+  }
+  return plan;
+}
+
+class RunnerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const Topic topic : {Topic::kLogs, Topic::kOutcomes, Topic::kPredictions})
+      ASSERT_TRUE(log->create({topic, std::string(short_name(topic)), 1, {}}).ok());
+    producer = std::move(*log->open_task({"producer", PartitionId(0)}));
+    ASSERT_TRUE(producer->recover().ok());
+  }
+  void produce(Topic topic, const std::vector<std::string>& lines) {
+    Transaction t;
+    for (const std::string& line : lines) {
+      Record record;
+      record.value = line;
+      t.append(topic, record);
+    }
+    ASSERT_TRUE(producer->commit(t).ok());
+  }
+  static std::string line(int id, int seconds) {
+    return "{\"id\":" + std::to_string(id) + ",\"ts\":" + std::to_string(seconds) + "}";
+  }
+  void end(TaskPlan& plan) {
+    for (InputPlan& input : plan.inputs) *input.ends_at = (*log->describe(input.topic)).partitions[0].end.value;
+  }
+  // Reads, runs and commits on this thread, at most `turns` turns.
+  Result<Turn> drive(TaskRunner& runner, int turns = 1000) {
+    Turn turn = Turn::kProgress;
+    for (int i = 0; i < turns && turn != Turn::kEnded; ++i) {
+      for (std::size_t r = 0; r < runner.readers(); ++r) TRY(runner.reader(r).step(Duration(0)));
+      TRY_ASSIGN(turn, runner.turn());
+      runner.commit_step(Duration(0));
+    }
+    return turn;
+  }
+  std::vector<std::string> published() {
+    std::vector<std::string> out;
+    auto reader = std::move(*log->open_reader(Topic::kPredictions, PartitionId(0), Offset(0)));
+    while (const auto batch = *reader->poll(Duration(0)))
+      batch->for_each([&](Offset, const Record& record) { out.emplace_back(record.value); });
+    return out;
+  }
+
+  ManualClock clock;
+  std::unique_ptr<MemoryLog> log = make_memory_log("test", clock);
+  std::unique_ptr<TaskStore> producer;
+  TaskStatus status;
+};
+
+TEST_F(RunnerTest, MergesByEventTimeAndEndsWithItsSources) {
+  TaskPlan plan = plan_of(OrderPolicy::kEventTime);
+  produce(Topic::kLogs, {line(1, 10), line(2, 30)});
+  produce(Topic::kOutcomes, {line(1, 20), line(2, 30)});
+  end(plan);
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  const auto turn = drive(runner);
+  ASSERT_TRUE(turn.ok()) << turn.error().what;
+  EXPECT_EQ(*turn, Turn::kEnded);
+  EXPECT_EQ(published(), (std::vector<std::string>{"logs " + line(1, 10) + " 1", "outcomes " + line(1, 20) + " 2",
+                                                   "logs " + line(2, 30) + " 3", "outcomes " + line(2, 30) + " 4"}));
+}
+
+TEST_F(RunnerTest, GoesOnAfterAnIdleInputOnlyWhenItsTimeoutHasPassed) {
+  TaskPlan plan = plan_of(OrderPolicy::kEventTime);
+  plan.idle_timeout = std::chrono::seconds(10);
+  produce(Topic::kLogs, {line(1, 10)});
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  clock.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(drive(runner, 20).ok());
+  EXPECT_TRUE(published().empty());
+  clock.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(drive(runner, 20).ok());
+  EXPECT_EQ(published().size(), 1U);
+}
+
+TEST_F(RunnerTest, StopsReadingWhenTheCommitterIsBehind) {
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  plan.transaction_bytes_max = 2000;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 5000; ++i) lines.push_back(line(i, i));
+  for (int i = 0; i < 10; ++i) produce(Topic::kLogs, lines);
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  for (int i = 0; i < 200; ++i) {  // Nobody commits.
+    for (std::size_t r = 0; r < runner.readers(); ++r) ASSERT_TRUE(runner.reader(r).step(Duration(0)).ok());
+    ASSERT_TRUE(runner.turn().ok());
+  }
+  EXPECT_LT(status.records.load(), 200U) << "one transaction in flight, one bounded: the rest waits in the log";
+  EXPECT_TRUE(drive(runner, 5000).ok());
+  EXPECT_EQ(published().size(), 50'000U);
+}
+
+TEST_F(RunnerTest, ARecordThatKillsItsTaskIsRefusedInTheEnd) {
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  produce(Topic::kLogs, {line(1, 1), line(2, 2), "poison", line(3, 3)});
+  end(plan);
+  int starts = 0;
+  for (;; ++starts) {
+    ASSERT_LT(starts, 12);
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    const auto turn = drive(runner);
+    if (turn.ok() && *turn == Turn::kEnded) break;
+  }
+  EXPECT_GE(starts, 3);
+  EXPECT_EQ(published(), (std::vector<std::string>{"logs " + line(1, 1) + " 1", "logs " + line(2, 2) + " 2", "logs poison 3 poison",
+                                                   "logs " + line(3, 3) + " 4"}));
+}
+
+class RunnerRestart : public RunnerTest, public testing::WithParamInterface<std::uint64_t> {};
+
+TEST_P(RunnerRestart, AnyNumberOfRestartsGivesTheOutputOfAnUnbrokenRun) {
+  Rng rng(GetParam());
+  TaskPlan plan = plan_of(OrderPolicy::kEventTime);
+  std::vector<std::string> expected;
+  int seconds = 0;
+  for (int i = 0; i < 300; ++i) {
+    const bool log_record = rng.below(2) == 0;
+    seconds += static_cast<int>(rng.below(5)) + 1;  // Distinct times: the expected order is the order of production.
+    produce(log_record ? Topic::kLogs : Topic::kOutcomes, {line(i, seconds)});
+    expected.push_back(std::string(log_record ? "logs " : "outcomes ") + line(i, seconds) + " " + std::to_string(i + 1));
+  }
+  end(plan);
+  for (int runs = 0;; ++runs) {
+    ASSERT_LT(runs, 1000);
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    if (rng.below(3) == 0)  // A lost commit: the store fails before or after it took effect.
+      log->fail({MemoryLog::Operation::kCommit, 1 + rng.below(3), {ErrorCode::kUnavailable, "injected"}, rng.below(2) == 0});
+    const auto turn = drive(runner, 1 + static_cast<int>(rng.below(30)));
+    if (turn.ok() && *turn == Turn::kEnded) break;
+  }
+  EXPECT_EQ(published(), expected) << "seed " << GetParam();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RunnerRestart, testing::Range<std::uint64_t>(1, 20));
+
+}  // namespace
+}  // namespace weir
