@@ -77,6 +77,9 @@ Result<void> TaskRunner::open() {
     if (input.plan->waited) waited.push_back(input.queue.get());
   }
   merge_ = std::make_unique<EventTimeMerge>(std::move(waited));
+  for (const Input& input : inputs_)
+    status_.consumed[static_cast<std::size_t>(input.plan->input)].store(task_->position(input.plan->input).value,
+                                                                        std::memory_order_relaxed);
   last_commit_ns_ = clock_.monotonic_ns();
   return {};
 }
@@ -231,6 +234,8 @@ Result<void> TaskRunner::collect_commit() {
   CHECK(*slot_.result() == done->id);
   task_->committed(done->id);
   const std::int64_t now = clock_.monotonic_ns();
+  for (const Position& position : done->transaction.consumed)
+    status_.consumed[static_cast<std::size_t>(position.input)].store(position.next.value, std::memory_order_relaxed);
   for (const std::int64_t taken : done->taken_ns) status_.committed.add(now - taken);
   status_.commits.fetch_add(1, std::memory_order_relaxed);
   status_.last_commit_us.store(clock_.wall_us(), std::memory_order_relaxed);

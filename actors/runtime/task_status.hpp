@@ -1,6 +1,7 @@
 #pragma once
 // What a running task tells others of itself. Written by the task's threads, read by any.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "core/base/latency_histogram.hpp"
+#include "core/records/order.hpp"
 
 namespace weir {
 
@@ -24,6 +26,7 @@ struct TaskStatus {
   std::atomic<std::uint64_t> log_loss_count{0};
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
   std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
+  std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.
   LatencyHistogram tick;                         // From the line taken from its ring to the prediction in the transaction.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
 

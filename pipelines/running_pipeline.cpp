@@ -1,0 +1,151 @@
+#include "pipelines/running_pipeline.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "pipelines/topology.hpp"
+#include "storage/open_storage.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::int64_t kRetentionEveryNs = 10'000'000'000;
+constexpr std::size_t kBackupsKept = 2;
+
+LatencySummary summary_of(const LatencyHistogram& histogram) {
+  LatencySummary out;
+  out.count = histogram.count();
+  const auto us = [&](double fraction) { return double(histogram.percentile_ns(fraction)) / 1000.0; };
+  out.p50 = us(0.5);
+  out.p90 = us(0.9);
+  out.p99 = us(0.99);
+  out.p999 = us(0.999);
+  out.max = double(histogram.max_ns()) / 1000.0;
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineConfig& config, const Clock& clock) {
+  std::unique_ptr<RunningPipeline> out(new RunningPipeline(config, clock));
+  TRY_ASSIGN(RuntimePlan plan, make_runtime_plan(config));
+  TRY_ASSIGN(out->log_, open_log(config, /*read_only=*/false));
+  TRY(create_topics(config, *out->log_));
+  out->started_ns_ = clock.monotonic_ns();
+  out->last_retention_ns_ = out->started_ns_;
+  out->last_backup_ns_ = out->started_ns_;
+  plan.maintain = [pipeline = out.get()] { return pipeline->maintain(); };
+  out->runtime_ = std::make_unique<Runtime>(std::move(plan), *out->log_, clock);
+  return out;
+}
+
+RunningPipeline::~RunningPipeline() {
+  runtime_.reset();
+  producer_.reset();
+}
+
+bool RunningPipeline::wait(Duration limit) { return runtime_->wait(limit); }
+void RunningPipeline::stop() { runtime_->stop(); }
+Result<void> RunningPipeline::result() const { return runtime_->result(); }
+
+RunProgress RunningPipeline::progress() const {
+  RunProgress out;
+  double log_loss_sum = 0.0;
+  std::uint64_t log_loss_count = 0;
+  std::uint64_t records = 0;
+  for (const auto& status : statuses()) {
+    out.bytes_read += status->bytes_read;
+    out.bytes_total += status->bytes_total;
+    if (status->task != kInferenceTask) continue;
+    out.events += status->events;
+    records += status->records;
+    log_loss_sum += status->log_loss_sum;
+    log_loss_count += status->log_loss_count;
+  }
+  out.outcomes = records - std::min(records, out.events);
+  out.seconds = double(clock_.monotonic_ns() - started_ns_) * 1e-9;
+  out.log_loss = log_loss_count > 0 ? log_loss_sum / double(log_loss_count) : std::numeric_limits<double>::quiet_NaN();
+  return out;
+}
+
+RunSummary RunningPipeline::summary() const {
+  RunSummary out;
+  out.total = progress();
+  for (const auto& status : statuses()) {
+    for (std::string& warning : status->warnings()) out.warnings.push_back(std::move(warning));
+    if (status->task != kInferenceTask) continue;
+    out.tick = summary_of(status->tick);
+    out.committed = summary_of(status->committed);
+  }
+  return out;
+}
+
+Result<void> RunningPipeline::maintain() {
+  const std::int64_t now = clock_.monotonic_ns();
+  if (now - last_retention_ns_ >= kRetentionEveryNs) {
+    last_retention_ns_ = now;
+    // What a task has not consumed stays, and what the oldest kept backup would have to read again.
+    std::vector<TopicLog::Floor> floors;
+    TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config_));
+    for (const TaskPlan& task : plan.tasks)
+      for (const InputPlan& input : task.inputs) {
+        if (input.open_source) continue;
+        std::int64_t floor = 0;
+        for (const auto& status : statuses())
+          if (status->task == task.name) floor = status->consumed[static_cast<std::size_t>(input.input)];
+        floors.push_back({input.topic, input.partition, Offset(floor)});
+      }
+    TRY(add_backup_floors(config_, floors));
+    TRY(log_->apply_retention(floors));
+  }
+  if (config_.backup_interval.count() > 0 && now - last_backup_ns_ >= config_.backup_interval.count() * 1000) {
+    last_backup_ns_ = now;
+    TRY_ASSIGN([[maybe_unused]] const std::string path, log_->backup(kBackupsKept));
+  }
+  return {};
+}
+
+Result<Offset> RunningPipeline::produce(Topic topic, const std::vector<std::string>& lines) {
+  std::lock_guard lock(producer_mutex_);
+  if (producer_ == nullptr) {
+    TRY_ASSIGN(producer_, log_->open_task({"produce", PartitionId(0)}));
+    TRY_ASSIGN([[maybe_unused]] const Recovered recovered, producer_->recover());
+  }
+  return append_lines(*log_, *producer_, topic, lines, clock_);
+}
+
+Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, const Clock& clock) {
+  Transaction transaction;
+  for (const std::string& line : lines) {
+    Record record;
+    record.value = line;
+    record.event_time = EventTime(clock.wall_us());
+    transaction.append(topic, record);
+  }
+  if (!lines.empty()) TRY(store.commit(transaction));
+  TRY_ASSIGN(const TopicDescription description, log.describe(topic));
+  return description.partitions[0].end;
+}
+
+Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors) {
+  const auto backups = list_backups(config.data_dir);
+  if (config.log.kind != LogKind::kEmbedded || backups.empty()) return {};
+  PipelineConfig oldest = config;
+  oldest.data_dir = backups.front();
+  TRY_ASSIGN(const auto log, open_log(oldest, /*read_only=*/true));
+  TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
+  for (const TaskPlan& task : plan.tasks) {
+    TRY_ASSIGN(const auto store, log->open_task({task.name, task.partition}));
+    TRY_ASSIGN(const Recovered recovered, store->recover());
+    for (const InputPlan& input : task.inputs) {
+      if (input.open_source) continue;
+      Offset next{0};
+      for (const Position& position : recovered.positions)
+        if (position.input == input.input) next = position.next;
+      floors.push_back({input.topic, input.partition, next});
+    }
+  }
+  return {};
+}
+
+}  // namespace weir

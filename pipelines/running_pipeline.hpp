@@ -1,0 +1,57 @@
+#pragma once
+// A pipeline that runs in this process: its log, its runtime, and what others may ask of it.
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "actors/runtime/runtime.hpp"
+#include "core/base/result.hpp"
+#include "pipelines/launcher.hpp"
+#include "pipelines/pipeline_config.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+class RunningPipeline {
+ public:
+  // Opens the log, makes the topics, starts the tasks. `clock` outlives it.
+  static Result<std::unique_ptr<RunningPipeline>> start(const PipelineConfig& config, const Clock& clock);
+  ~RunningPipeline();
+
+  bool wait(Duration limit);   // True: all tasks have ended.
+  void stop();                 // Any thread: commit what was taken and end.
+  Result<void> result() const;
+
+  RunProgress progress() const;
+  RunSummary summary() const;  // `ended` is the caller's.
+  const PipelineConfig& config() const { return config_; }
+  TopicLog& log() { return *log_; }
+  const std::vector<std::unique_ptr<TaskStatus>>& statuses() const { return runtime_->statuses(); }
+
+  // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; durable on return.
+  Result<Offset> produce(Topic topic, const std::vector<std::string>& lines);
+
+ private:
+  RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
+  Result<void> maintain();
+
+  PipelineConfig config_;
+  const Clock& clock_;
+  std::unique_ptr<TopicLog> log_;
+  std::unique_ptr<TaskStore> producer_;  // Opened by the first produce().
+  std::mutex producer_mutex_;
+  std::int64_t started_ns_ = 0;
+  std::int64_t last_retention_ns_ = 0;
+  std::int64_t last_backup_ns_ = 0;
+  std::unique_ptr<Runtime> runtime_;     // Ends first.
+};
+
+// Appends lines to a topic; returns the topic's end after them.
+Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, const Clock& clock);
+
+// What the oldest kept backup would have to read again when `weir repair` goes on from it.
+Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors);
+
+}  // namespace weir

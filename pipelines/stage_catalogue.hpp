@@ -1,0 +1,18 @@
+#pragma once
+// Makes the stages of a chain from the config.
+
+#include "actors/runtime/task_plan.hpp"
+#include "core/base/result.hpp"
+#include "pipelines/pipeline_config.hpp"
+
+namespace weir {
+
+// ingestion → outcome join's mark → features → normalization → predictor → gate → outcome join [→ replay buffer, trainer if
+// learning is coupled].
+Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId partition);
+// replay buffer, trainer, promotion: learning is free.
+Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId partition);
+// kConfig: what only the stages themselves can say of the config.
+Result<void> check_stages(const PipelineConfig& config);
+
+}  // namespace weir

@@ -1,0 +1,25 @@
+#pragma once
+// From a checked config to what runs: topics, tasks, their inputs and their chains.
+
+#include <memory>
+
+#include "actors/runtime/runtime.hpp"
+#include "core/base/result.hpp"
+#include "pipelines/pipeline_config.hpp"
+#include "storage/topic_log.hpp"
+
+namespace weir {
+
+// The data directory's log. `read_only`: for commands on a directory that no process has open.
+Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool read_only);
+
+// Creates the pipeline's topics, or checks them.
+Result<void> create_topics(const PipelineConfig& config, TopicLog& log);
+
+// Tasks and appenders. `maintain` is the caller's.
+Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
+
+inline constexpr std::string_view kInferenceTask = "inference";
+inline constexpr std::string_view kLearningTask = "learning";
+
+}  // namespace weir
