@@ -25,8 +25,8 @@ Result<void> recompute(const std::vector<TaskPlan>& plans, TopicLog& original, T
                        const std::function<bool(const RecomputeProgress&)>& go_on);
 
 // Compares the sequences of (key, value, weir-* headers) of one partition. Each difference: topic, partition, offset, what was
-// found and expected. Returns the number of differences; at most `texts_max` are described.
-Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, const std::string& name, TopicLog& original,
-                                    TopicLog& copy, std::size_t texts_max, std::vector<std::string>& texts);
+// found and expected; what retention or compaction took from `original` is left out. Returns the number of differences; at most `texts_max` are described.
+Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, TopicLog& original, TopicLog& copy,
+                                    std::size_t texts_max, std::vector<std::string>& texts);
 
 }  // namespace weir

@@ -22,11 +22,13 @@ SyncPolicy sync_policy(SyncMode mode) {
 }
 
 std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig& source, const EventSchema& schema) {
-  const bool header = schema.format == LineFormat::kCsv && schema.columns.empty();
-  const std::uint64_t line_max = schema.line_bytes_max;
-  if (source.standard_input) return [=] { return open_standard_input(line_max, header); };
-  if (source.follow) return [=, path = source.files.back()] { return open_follow(path, line_max, header); };
-  return [=, files = source.files] { return open_file_list(files, line_max, header); };
+  FileListOptions files;
+  files.paths = source.files;
+  files.line_bytes_max = schema.line_bytes_max;
+  files.header = schema.format == LineFormat::kCsv && schema.columns.empty();
+  if (source.standard_input) return [=] { return open_standard_input(files.line_bytes_max, files.header); };
+  if (source.follow) return [=] { return open_follow(files.paths.back(), files.line_bytes_max, files.header); };
+  return [=] { return open_file_list(files); };
 }
 
 // One of the two sources: its input of the inference task and, where its lines go through a topic first, its appender.

@@ -41,7 +41,9 @@ struct InputPlan {
 // A task's stages, and what they tell of themselves after each turn.
 struct Chain {
   std::vector<std::unique_ptr<Stage>> stages;
-  std::function<void(TaskStatus&)> publish;
+  std::function<void(TaskStatus&)> publish;            // May be empty.
+  std::function<std::uint64_t()> waiting_labels;        // Outcomes taken that wait for their event.
+  std::function<ModelVersion()> version;                // Served, or learnt.
 };
 
 struct TaskPlan {

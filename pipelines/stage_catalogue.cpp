@@ -1,0 +1,172 @@
+#include "pipelines/stage_catalogue.hpp"
+
+#include <algorithm>
+
+#include "actors/duplicate_mark.hpp"
+#include "actors/features.hpp"
+#include "actors/gate.hpp"
+#include "actors/gradient_trainer.hpp"
+#include "actors/ingestion.hpp"
+#include "actors/normalization.hpp"
+#include "actors/outcome_join.hpp"
+#include "actors/predictor.hpp"
+#include "actors/promotion.hpp"
+#include "actors/replay_buffer.hpp"
+
+namespace weir {
+namespace {
+
+OptimizerSettings optimizer_settings(const TrainerConfig& config) {
+  OptimizerSettings out;
+  switch (config.optimizer) {
+    case OptimizerKind::kSgd: out.kind = OptimizerSettings::Kind::kSgd; break;
+    case OptimizerKind::kAdam: out.kind = OptimizerSettings::Kind::kAdam; break;
+    case OptimizerKind::kAdamW: out.kind = OptimizerSettings::Kind::kAdamW; break;
+    case OptimizerKind::kAdaGrad: out.kind = OptimizerSettings::Kind::kAdaGrad; break;
+    case OptimizerKind::kFtrl: out.kind = OptimizerSettings::Kind::kFtrl; break;
+  }
+  out.learning_rate = config.learning_rate;
+  out.momentum = config.momentum;
+  out.nesterov = config.nesterov;
+  out.beta1 = config.beta1;
+  out.beta2 = config.beta2;
+  out.epsilon = config.epsilon;
+  out.l1 = config.l1;
+  out.l2 = config.l2;
+  out.ftrl_beta = config.ftrl_beta;
+  out.initial_sum = config.initial_sum;
+  out.clip = config.clip > 0.0 ? OptimizerSettings::Clip::kNorm : OptimizerSettings::Clip::kOff;
+  out.clip_at = config.clip;
+  switch (config.schedule.kind) {
+    case ScheduleKind::kConstant: out.schedule.kind = ScheduleSettings::Kind::kConstant; break;
+    case ScheduleKind::kStep: out.schedule.kind = ScheduleSettings::Kind::kStep; break;
+    case ScheduleKind::kExponential: out.schedule.kind = ScheduleSettings::Kind::kExponential; break;
+    case ScheduleKind::kCosine: out.schedule.kind = ScheduleSettings::Kind::kCosine; break;
+  }
+  out.schedule.factor = config.schedule.factor;
+  out.schedule.steps = config.schedule.steps;
+  out.schedule.warm_up = config.schedule.warm_up;
+  return out;
+}
+
+TrainerSettings trainer_settings(const PipelineConfig& config, PartitionId partition) {
+  TrainerSettings out;
+  out.optimizer = optimizer_settings(config.trainer);
+  out.replay_every = config.trainer.replay.every;
+  out.replay_batch = config.trainer.replay.batch;
+  out.coupled = config.learning == Learning::kCoupled;
+  out.crc_every = config.crc_every;
+  out.snapshot_every = config.snapshot_every;
+  out.partition = partition;
+  return out;
+}
+
+GateSettings gate_settings(const PipelineConfig& config, TaskKind task, PartitionId partition) {
+  GateSettings out;
+  out.kind = config.gate.kind == GateKind::kOff ? GateSettings::Kind::kOff : GateSettings::Kind::kConformal;
+  switch (config.gate.policy) {
+    case GatePolicy::kFlag: out.policy = GateSettings::Policy::kFlag; break;
+    case GatePolicy::kBaseRate: out.policy = GateSettings::Policy::kBaseRate; break;
+    case GatePolicy::kDrop: out.policy = GateSettings::Policy::kDrop; break;
+  }
+  out.conformal.coverage = config.gate.coverage;
+  out.conformal.window = config.gate.window;
+  out.conformal.gamma = config.gate.gamma;
+  out.conformal.warm_up = config.gate.warm_up;
+  out.task = task;
+  out.partition = partition;
+  return out;
+}
+
+// Chance of one partition: its streams are the same whatever other partitions there are.
+Rng partition_rng(const PipelineConfig& config, PartitionId partition) {
+  return Rng(config.seed).derive("partition " + std::to_string(partition.value));
+}
+
+Result<std::shared_ptr<ServedModel>> fresh_model(const PipelineConfig& config, PartitionId partition) {
+  TRY_ASSIGN(const auto normalization, Normalization::make(config.features, config.logs_schema));
+  ModelSettings settings;
+  settings.kind = config.model.kind;
+  settings.shape = normalization->shape();
+  TRY_ASSIGN(std::unique_ptr<Model> model, make_model(settings));
+  Rng rng = partition_rng(config, partition).derive("model");
+  auto served = std::make_shared<ServedModel>();
+  served->parameters = model->initial(rng);
+  if (config.model.initial_bias != 0.0)
+    for (const Parameters::Block& block : served->parameters.blocks())
+      if (block.name == "bias")
+        for (std::uint32_t i = 0; i < block.size; ++i)
+          served->parameters.set(block.begin + i, static_cast<float>(config.model.initial_bias));
+  served->model = std::move(model);
+  return served;
+}
+
+std::shared_ptr<ReplayBuffer> replay_buffer(const PipelineConfig& config, PartitionId partition) {
+  const ReplayConfig& replay = config.trainer.replay;
+  if (replay.capacity == 0 || (replay.every == 0 && config.trainer.idle_steps == 0)) return nullptr;
+  return std::make_shared<ReplayBuffer>(replay.capacity, partition_rng(config, partition).derive("replay_buffer"));
+}
+
+}  // namespace
+
+Result<void> check_stages(const PipelineConfig& config) {
+  TRY(check(optimizer_settings(config.trainer)));
+  TRY(check(gate_settings(config, TaskKind::kClassification, PartitionId(0)).conformal));
+  TRY_ASSIGN([[maybe_unused]] const auto features, Features::make(config.features, config.logs_schema, 1 << 20));
+  TRY_ASSIGN([[maybe_unused]] const auto served, fresh_model(config, PartitionId(0)));
+  return {};
+}
+
+Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId partition) {
+  Chain chain;
+  TRY_ASSIGN(auto served, fresh_model(config, partition));
+  // Half for the aggregates by key, half for the waiting rows.
+  const std::size_t budget = static_cast<std::size_t>(config.memory_budget) / 2;
+  TRY_ASSIGN(auto features, Features::make(config.features, config.logs_schema, budget));
+  TRY_ASSIGN(auto normalization, Normalization::make(config.features, config.logs_schema));
+  const TaskKind task = served->model->task();
+  JoinSettings join_settings;
+  join_settings.wait = config.join.wait;
+  join_settings.rows_max = config.join.rows_max;
+  join_settings.budget_bytes = budget;
+  join_settings.task = task;
+  auto join = std::make_unique<OutcomeJoin>(join_settings);
+  OutcomeJoin* joined = join.get();
+
+  chain.stages.push_back(std::make_unique<Ingestion>());
+  chain.stages.push_back(std::move(features));
+  chain.stages.push_back(std::move(normalization));
+  chain.stages.push_back(std::make_unique<Predictor>(served));
+  chain.stages.push_back(std::make_unique<DuplicateMark>(*joined));
+  chain.stages.push_back(std::make_unique<Gate>(gate_settings(config, task, partition)));
+  chain.stages.push_back(std::move(join));
+  if (config.learning == Learning::kCoupled) {
+    const auto replay = replay_buffer(config, partition);
+    if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
+    chain.stages.push_back(std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
+  }
+  chain.publish = [joined](TaskStatus& status) {
+    status.log_loss_sum.store(joined->log_loss_sum(), std::memory_order_relaxed);
+    status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
+  };
+  chain.waiting_labels = [joined] { return joined->waiting_labels(); };
+  chain.version = [served] { return served->version; };
+  return chain;
+}
+
+Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId partition) {
+  Chain chain;
+  TRY_ASSIGN(auto challenger, fresh_model(config, partition));
+  const auto replay = replay_buffer(config, partition);
+  PromotionSettings promotion;
+  promotion.every = config.promotion.every;
+  promotion.partition = partition;
+  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
+  if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
+  chain.stages.push_back(std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
+  chain.waiting_labels = [] { return std::uint64_t(0); };
+  chain.version = [challenger] { return challenger->version; };
+  return chain;
+}
+
+}  // namespace weir
