@@ -8,8 +8,7 @@
 #include "pipelines/running_pipeline.hpp"
 #include "pipelines/topology.hpp"
 #include "pipelines/verify.hpp"
-#include "storage/embedded_log.hpp"
-#include "storage/memory_log.hpp"
+#include "storage/open_storage.hpp"
 
 namespace weir {
 namespace {
@@ -86,11 +85,11 @@ Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& 
       options.on_progress(pipeline->progress());
     }
   }
+  if (options.on_ending) options.on_ending();
   TRY(pipeline->result());
   if (options.on_progress) options.on_progress(pipeline->progress());
   RunSummary summary = pipeline->summary();
   summary.ended = !told_to_stop;
-  if (options.on_ending) options.on_ending(*pipeline);
   return summary;
 }
 
@@ -120,7 +119,10 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
   }
   if (!options.recompute) return report;
 
-  const auto copy = make_memory_log(config.name, system_clock());
+  StorageOptions in_memory;
+  in_memory.kind = LogKind::kMemory;
+  in_memory.embedded.pipeline = config.name;
+  TRY_ASSIGN(const auto copy, open_storage(in_memory));
   PipelineConfig unbounded = config;  // What retention or compaction may have taken here is computed whole.
   for (const TopicTraits& traits : topic_table()) unbounded.retention[traits.topic] = Retention();
   TRY(create_topics(unbounded, *copy));

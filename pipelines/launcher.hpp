@@ -13,6 +13,8 @@
 
 namespace weir {
 
+class RunningPipeline;
+
 struct RunProgress {
   std::uint64_t events = 0;        // Lines of `logs` dealt with in this run.
   std::uint64_t outcomes = 0;
@@ -38,6 +40,10 @@ struct RunSummary {
 struct RunOptions {
   const std::atomic<int>* stop = nullptr;  // Becomes non-zero: commit and leave (a signal handler sets it). Polled.
   std::function<void(const RunProgress&)> on_progress;  // From a thread of the pipeline, about 10 times a second.
+  // Once the tasks run, and once they have ended (also after a failure), before the log is closed: what answers others
+  // (control_socket) lives between the two.
+  std::function<void(RunningPipeline&)> on_started;
+  std::function<void()> on_ending;
 };
 
 // kConfig, kInUse, kFenced, kCorruption, kVersion, kIo, kFull, kInvalidInput: as in docs/operations.md.

@@ -47,6 +47,7 @@ enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader'
 
 struct ModelConfig {
   std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression).
+  double initial_bias = 0.0;      // Of the fresh model; a guess of the base rate's logit shortens the start.
   bool operator==(const ModelConfig&) const = default;
 };
 
@@ -86,6 +87,7 @@ struct TrainerConfig {
   double beta1 = 0.9;             // adam, adamw.
   double beta2 = 0.999;           // adam, adamw.
   double epsilon = 1e-8;          // adam, adamw, adagrad.
+  double initial_sum = 0.0;       // adagrad: the sum of squares before the first step; damps the first steps.
   double ftrl_beta = 1.0;         // ftrl; its alpha is learning_rate.
   double clip = 5.0;              // Largest Euclidean norm of a gradient; 0: not clipped.
   std::uint32_t idle_steps = 0;   // Replay steps in a turn without input.

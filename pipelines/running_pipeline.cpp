@@ -9,7 +9,6 @@
 namespace weir {
 namespace {
 
-constexpr std::int64_t kRetentionEveryNs = 10'000'000'000;
 constexpr std::size_t kBackupsKept = 2;
 
 LatencySummary summary_of(const LatencyHistogram& histogram) {
@@ -34,6 +33,8 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
   out->started_ns_ = clock.monotonic_ns();
   out->last_retention_ns_ = out->started_ns_;
   out->last_backup_ns_ = out->started_ns_;
+  plan.monitor_interval = std::min({Duration(std::chrono::seconds(1)), config.log.maintenance_interval,
+                                    config.backup_interval.count() > 0 ? config.backup_interval : Duration::max()});
   plan.maintain = [pipeline = out.get()] { return pipeline->maintain(); };
   out->runtime_ = std::make_unique<Runtime>(std::move(plan), *out->log_, clock);
   return out;
@@ -82,7 +83,7 @@ RunSummary RunningPipeline::summary() const {
 
 Result<void> RunningPipeline::maintain() {
   const std::int64_t now = clock_.monotonic_ns();
-  if (now - last_retention_ns_ >= kRetentionEveryNs) {
+  if (now - last_retention_ns_ >= config_.log.maintenance_interval.count() * 1000) {
     last_retention_ns_ = now;
     // What a task has not consumed stays, and what the oldest kept backup would have to read again.
     std::vector<TopicLog::Floor> floors;
