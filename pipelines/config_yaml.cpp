@@ -135,6 +135,7 @@ std::string to_yaml(const PipelineConfig& c) {
   write_features(w, c.features);
   w.line(0, "model", "");
   w.line(1, "kind", text(c.model.kind));
+  w.line(1, "initial_bias", number(c.model.initial_bias));
   w.line(0, "learning", words::text_of(words::kLearning, c.learning));
   w.line(0, "gate", "");
   w.line(1, "kind", words::text_of(words::kGates, c.gate.kind));
@@ -153,6 +154,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "beta1", number(c.trainer.beta1));
   w.line(1, "beta2", number(c.trainer.beta2));
   w.line(1, "epsilon", number(c.trainer.epsilon));
+  w.line(1, "initial_sum", number(c.trainer.initial_sum));
   w.line(1, "ftrl_beta", number(c.trainer.ftrl_beta));
   w.line(1, "clip", number(c.trainer.clip));
   w.line(1, "idle_steps", std::to_string(c.trainer.idle_steps));
@@ -185,6 +187,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "max_line", size_text(c.max_line));
   w.line(0, "log", "");
   w.line(1, "kind", words::text_of(words::kLogKinds, c.log.kind));
+  w.line(1, "maintenance_interval", duration_text(c.log.maintenance_interval));
   w.line(0, "placement", "");
   w.line(1, "pin", c.placement.pin == PinMode::kCpus ? list(c.placement.cpus, [](std::uint32_t cpu) { return std::to_string(cpu); })
                    : c.placement.pin == PinMode::kAuto ? "auto" : "off");

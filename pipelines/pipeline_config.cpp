@@ -537,6 +537,7 @@ void read_normalization(Section& root, FeatureSpec& out) {
 
 void read_model(Section& root, ModelConfig& out) {
   Section s(root.findings(), root.get("model"), "model");
+  s.number("initial_bias", out.initial_bias, -100, 100);
   if (s.text("kind", out.kind)) {
     const std::vector<std::string_view> kinds = model_kinds();
     if (std::find(kinds.begin(), kinds.end(), out.kind) == kinds.end())
@@ -568,6 +569,7 @@ void read_trainer(Section& root, TrainerConfig& out) {
   s.number("beta1", out.beta1, 0, 0.9999999);
   s.number("beta2", out.beta2, 0, 0.9999999);
   s.number("epsilon", out.epsilon, 0, 1, true);
+  s.number("initial_sum", out.initial_sum, 0, 1e9);
   s.number("ftrl_beta", out.ftrl_beta, 0, 1e6);
   s.number("clip", out.clip, 0, 1e9);
   s.whole("idle_steps", out.idle_steps, 0u, 1'000'000u);
@@ -793,6 +795,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   {
     Section log(findings, root.get("log"), "log");
     log.word("kind", words::kLogKinds, config.log.kind);
+    log.duration("maintenance_interval", config.log.maintenance_interval, std::chrono::milliseconds(1));
     log.finish();
   }
   root.size("max_line", config.max_line, 1024, std::uint64_t(64) << 20);

@@ -110,6 +110,7 @@ struct JoinConfig {
 
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
+  Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention.
   bool operator==(const LogConfig&) const = default;
 };
 
