@@ -67,6 +67,7 @@ Taken merged(const std::vector<std::string>& logs, const std::vector<std::string
   Taken out;
   std::size_t i = 0;
   std::size_t j = 0;
+  if (outcomes.empty()) b.push(batch_of(outcomes, 0, 0, true));
   // Batches come in turn; between them everything that can be taken is taken.
   while (i < logs.size() || j < outcomes.size()) {
     if (i < logs.size()) {
