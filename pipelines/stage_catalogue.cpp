@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "actors/duplicate_mark.hpp"
 #include "actors/features.hpp"
 #include "actors/gate.hpp"
 #include "actors/gradient_trainer.hpp"
@@ -10,7 +9,6 @@
 #include "actors/normalization.hpp"
 #include "actors/outcome_join.hpp"
 #include "actors/predictor.hpp"
-#include "actors/promotion.hpp"
 #include "actors/replay_buffer.hpp"
 
 namespace weir {
@@ -125,7 +123,7 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   TRY_ASSIGN(auto features, Features::make(config.features, config.logs_schema, budget));
   TRY_ASSIGN(auto normalization, Normalization::make(config.features, config.logs_schema));
   const TaskKind task = served->model->task();
-  JoinSettings join_settings;
+  OutcomeJoinSettings join_settings;
   join_settings.wait = config.join.wait;
   join_settings.rows_max = config.join.rows_max;
   join_settings.budget_bytes = budget;
@@ -137,7 +135,6 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   chain.stages.push_back(std::move(features));
   chain.stages.push_back(std::move(normalization));
   chain.stages.push_back(std::make_unique<Predictor>(served));
-  chain.stages.push_back(std::make_unique<DuplicateMark>(*joined));
   chain.stages.push_back(std::make_unique<Gate>(gate_settings(config, task, partition)));
   chain.stages.push_back(std::move(join));
   if (config.learning == Learning::kCoupled) {
@@ -146,10 +143,10 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
     chain.stages.push_back(std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
   }
   chain.publish = [joined](TaskStatus& status) {
-    status.log_loss_sum.store(joined->log_loss_sum(), std::memory_order_relaxed);
+    status.log_loss_sum.store(joined->counts().loss_sum, std::memory_order_relaxed);
     status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
   };
-  chain.waiting_labels = [joined] { return joined->waiting_labels(); };
+  chain.waiting_labels = [joined] { return joined->counts().outcomes_waiting; };
   chain.version = [served] { return served->version; };
   return chain;
 }
@@ -158,10 +155,7 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   Chain chain;
   TRY_ASSIGN(auto challenger, fresh_model(config, partition));
   const auto replay = replay_buffer(config, partition);
-  PromotionSettings promotion;
-  promotion.every = config.promotion.every;
-  promotion.partition = partition;
-  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
+//PROMOTION
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
   chain.stages.push_back(std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
   chain.waiting_labels = [] { return std::uint64_t(0); };

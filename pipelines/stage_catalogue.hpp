@@ -7,7 +7,7 @@
 
 namespace weir {
 
-// ingestion → outcome join's mark → features → normalization → predictor → gate → outcome join [→ replay buffer, trainer if
+// ingestion → features → normalization → predictor → gate → outcome join [→ replay buffer, trainer if
 // learning is coupled].
 Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId partition);
 // replay buffer, trainer, promotion: learning is free.

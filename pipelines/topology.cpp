@@ -26,8 +26,15 @@ std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig&
   files.paths = source.files;
   files.line_bytes_max = schema.line_bytes_max;
   files.header = schema.format == LineFormat::kCsv && schema.columns.empty();
-  if (source.standard_input) return [=] { return open_standard_input(files.line_bytes_max, files.header); };
-  if (source.follow) return [=] { return open_follow(files.paths.back(), files.line_bytes_max, files.header); };
+  if (source.standard_input)
+    return [=]() -> Result<std::unique_ptr<InputSource>> { return open_standard_input(files.line_bytes_max, files.header); };
+  if (source.follow) {
+    FollowOptions follow;
+    follow.path = files.paths.back();
+    follow.line_bytes_max = files.line_bytes_max;
+    follow.header = files.header;
+    return [=] { return open_follow(follow); };
+  }
   return [=] { return open_file_list(files); };
 }
 
