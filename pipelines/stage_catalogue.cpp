@@ -9,6 +9,7 @@
 #include "actors/normalization.hpp"
 #include "actors/outcome_join.hpp"
 #include "actors/predictor.hpp"
+#include "actors/promotion.hpp"
 #include "actors/replay_buffer.hpp"
 
 namespace weir {
@@ -107,6 +108,11 @@ std::shared_ptr<ReplayBuffer> replay_buffer(const PipelineConfig& config, Partit
 
 }  // namespace
 
+Result<TaskKind> task_kind(const PipelineConfig& config) {
+  TRY_ASSIGN(const auto model, make_model({config.model.kind, ModelShape()}));
+  return model->task();
+}
+
 Result<void> check_stages(const PipelineConfig& config) {
   TRY(check(optimizer_settings(config.trainer)));
   TRY(check(gate_settings(config, TaskKind::kClassification, PartitionId(0)).conformal));
@@ -155,7 +161,10 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   Chain chain;
   TRY_ASSIGN(auto challenger, fresh_model(config, partition));
   const auto replay = replay_buffer(config, partition);
-//PROMOTION
+  PromotionSettings promotion;
+  promotion.every = config.promotion.every;
+  promotion.partition = partition;
+  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
   chain.stages.push_back(std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
   chain.waiting_labels = [] { return std::uint64_t(0); };

@@ -12,6 +12,8 @@ namespace weir {
 Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId partition);
 // replay buffer, trainer, promotion: learning is free.
 Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId partition);
+// What the model predicts: classification labels are 0 or 1.
+Result<TaskKind> task_kind(const PipelineConfig& config);
 // kConfig: what only the stages themselves can say of the config.
 Result<void> check_stages(const PipelineConfig& config);
 

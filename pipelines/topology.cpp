@@ -39,7 +39,7 @@ std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig&
 }
 
 // One of the two sources: its input of the inference task and, where its lines go through a topic first, its appender.
-void add_source(const PipelineConfig& config, Topic topic, RuntimePlan& plan, TaskPlan& task) {
+void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, RuntimePlan& plan, TaskPlan& task) {
   const bool logs = topic == Topic::kLogs;
   const SourceConfig& source = logs ? config.logs : config.outcomes;
   InputPlan input;
@@ -50,6 +50,7 @@ void add_source(const PipelineConfig& config, Topic topic, RuntimePlan& plan, Ta
   input.role = logs ? LineRole::kEvent : LineRole::kOutcome;
   input.schema = logs ? config.logs_schema : config.outcomes_schema;
   input.schema.line_bytes_max = config.max_line;
+  input.schema.label_binary = kind == TaskKind::kClassification;
   input.parse_ahead = config.placement.parse == ParseMode::kAhead ||
                       (input.schema.format == LineFormat::kCsv && input.schema.columns.empty());
   if (source.ends()) {
@@ -130,8 +131,9 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   inference.wait = config.placement.wait == WaitMode::kSpin ? WaitPolicy::kSpin : WaitPolicy::kFutex;
   inference.lock_memory = config.placement.lock_memory;
   if (config.learning == Learning::kCoupled) inference.idle_steps = config.trainer.idle_steps;
-  add_source(config, Topic::kLogs, plan, inference);
-  add_source(config, Topic::kOutcomes, plan, inference);
+  TRY_ASSIGN(const TaskKind kind, task_kind(config));
+  add_source(config, Topic::kLogs, kind, plan, inference);
+  add_source(config, Topic::kOutcomes, kind, plan, inference);
 
   if (config.learning == Learning::kFree) {
     inference.inputs.push_back(fed_back(config, InputId::kModels, Topic::kModels, kLearningTask, false));

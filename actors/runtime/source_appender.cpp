@@ -1,7 +1,5 @@
 #include "actors/runtime/source_appender.hpp"
 
-#include <thread>
-
 #include "actors/runtime/source_reader.hpp"
 #include "core/base/crash_point.hpp"
 
@@ -65,8 +63,7 @@ Result<Turn> SourceAppender::turn() {
 }
 
 void SourceAppender::wait(Duration limit) {
-  // A followed file is looked at every few milliseconds: cheaper than being told of each write to a busy one.
-  std::this_thread::sleep_for(std::min<Duration>(limit, std::chrono::milliseconds(5)));
+  source_->wait(limit);
 }
 
 }  // namespace weir
