@@ -1,0 +1,96 @@
+#pragma once
+// What the end-to-end benchmarks share: child processes with what they used, scratch directories, longer flights, and the
+// list of figures that bench/run.py reads. A benchmark that cannot measure ends the process: there is nothing to go on with.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace weir::bench {
+
+// WEIR_BENCH_QUICK is set: smaller inputs, and figures that say so.
+bool quick();
+
+[[noreturn]] void give_up(const std::string& what);
+void note(const std::string& text);  // To standard error: progress, or why a figure is not what it should be.
+
+template <class T>
+T must(Result<T> result, std::string_view what) {
+  if (!result.ok()) give_up(std::string(what) + ": " + result.error().what);
+  return std::move(result).value();
+}
+inline void must(Result<void> result, std::string_view what) {
+  if (!result.ok()) give_up(std::string(what) + ": " + result.error().what);
+}
+
+double now_seconds();  // Monotonic.
+double median(std::vector<double> values);
+double percentile(std::vector<double>& values, double fraction);  // Sorts them.
+
+// Printed as JSON when it is destroyed.
+class Figures {
+ public:
+  ~Figures();
+  void add(std::string name, double value, std::string_view unit, std::string_view rival = {}, double rival_value = 0.0);
+
+ private:
+  std::string rows_;
+};
+
+// An empty directory of that name under the build's bench-data; what was there is gone.
+std::string scratch(std::string_view name);
+void remove(const std::string& directory);
+void write_file(const std::string& path, std::string_view bytes);
+
+struct Usage {
+  int exit_code = -1;        // Negative: the signal.
+  double seconds = 0.0;      // From its start to its end.
+  double cpu_seconds = 0.0;  // All threads, user and system.
+  double rss_peak_mb = 0.0;
+};
+
+// A child process. Killed, if it still runs, when the object goes.
+class Child {
+ public:
+  // Its standard output and error go to `log`, or to nowhere.
+  static Child start(const std::vector<std::string>& arguments, const std::string& log = {});
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+  ~Child();
+  Usage wait();
+  bool running();
+  void kill();  // SIGKILL, and waits.
+  double rss_mb() const;
+  pid_t pid() const { return pid_; }
+
+ private:
+  Child() = default;
+  pid_t pid_ = -1;
+  double started_ = 0.0;
+  bool ended_ = false;
+  Usage usage_;
+};
+
+std::string weir_binary();
+std::string source_path(std::string_view relative);
+// `weir ARGUMENTS…`; gives up unless its exit code is 0. `output`: what it printed.
+Usage run_weir(std::vector<std::string> arguments, std::string* output = nullptr);
+// The number after "NAME": in a JSON text; NaN if there is none.
+double json_number(std::string_view json, std::string_view name);
+
+// The shipped flights `times` times, one after the other: ids go on, times move on by 59 days a time. Plain JSON lines, kept
+// for the next call.
+struct Flights {
+  std::string events;    // Paths.
+  std::string outcomes;
+  std::uint64_t count = 0;
+};
+Flights longer_flights(int times);
+std::string read_gzip(const std::string& path);
+
+}  // namespace weir::bench
