@@ -5,6 +5,12 @@
 #include "core/base/check.hpp"
 
 namespace weir {
+namespace {
+
+// The reader's thread wrote the records: they come from the other core's cache.
+constexpr std::size_t kPrefetchRecords = 2;
+
+}  // namespace
 
 InputQueue::InputQueue(const Settings& settings, std::unique_ptr<LineParser> parser)
     : settings_(settings), parser_(std::move(parser)) {
@@ -31,6 +37,8 @@ std::unique_ptr<InputBatch> InputQueue::take_used() {
 
 ParsedRecord* InputQueue::at(std::size_t index) {
   index += head_;
+  if (!batches_.empty() && index + kPrefetchRecords < batches_.front()->parsed.size())
+    __builtin_prefetch(&batches_.front()->parsed[index + kPrefetchRecords]);
   for (auto& batch : batches_) {
     if (index < batch->parsed.size()) {
       ParsedRecord& record = batch->parsed[index];
@@ -74,7 +82,7 @@ void InputQueue::resolve() {
 ParsedRecord* InputQueue::peek() {
   if (batches_.empty()) return nullptr;
   if (!head_resolved_) resolve();
-  return head_resolved_ ? at(0) : nullptr;
+  return head_resolved_ ? &batches_.front()->parsed[head_] : nullptr;
 }
 
 const Record* InputQueue::peek_record() {

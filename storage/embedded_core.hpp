@@ -101,8 +101,10 @@ inline rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), byte
 inline std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 Error malformed(ColumnFamily family, std::string_view key);  // Its CRC is right, its body is not.
 
-// Reads a stored batch, from offset `from` on; `records` points into `stored`.
-Result<void> read_batch(std::string_view key, std::string_view stored, BatchHeader& header, std::string_view& records);
+// Reads a stored batch; `records` points into `stored` or `unpacked`.
+Result<void> read_batch(std::string_view key, std::string_view stored, BatchHeader& header, std::string_view& records,
+                        ByteBuffer& unpacked);
+Result<void> read_batch_header(std::string_view key, std::string_view stored, BatchHeader& header);
 
 // The parts, each in its file.
 std::shared_ptr<const StateReader> make_embedded_state(std::shared_ptr<EmbeddedCore> core, const TaskSpec& task,

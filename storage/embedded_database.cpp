@@ -194,9 +194,16 @@ Error malformed(ColumnFamily family, std::string_view key) {
   return {ErrorCode::kCorruption, describe_entry(family, key) + ": malformed, though its CRC32C matches"};
 }
 
-Result<void> read_batch(std::string_view key, std::string_view stored, BatchHeader& header, std::string_view& records) {
+Result<void> read_batch(std::string_view key, std::string_view stored, BatchHeader& header, std::string_view& records,
+                        ByteBuffer& unpacked) {
   TRY_ASSIGN(const std::string_view body, unseal(ColumnFamily::kLog, key, stored));
-  if (!decode_batch(body, header, records)) return malformed(ColumnFamily::kLog, key);
+  if (!decode_batch(body, header, records, unpacked)) return malformed(ColumnFamily::kLog, key);
+  return {};
+}
+
+Result<void> read_batch_header(std::string_view key, std::string_view stored, BatchHeader& header) {
+  TRY_ASSIGN(const std::string_view body, unseal(ColumnFamily::kLog, key, stored));
+  if (!decode_batch_header(body, header)) return malformed(ColumnFamily::kLog, key);
   return {};
 }
 

@@ -1,9 +1,16 @@
 #include "storage/embedded_keys.hpp"
 
+#include <lz4.h>
+
 #include "core/base/crc32c.hpp"
 
 namespace weir {
 namespace {
+
+constexpr char kCodecNone = 0;
+constexpr char kCodecLz4 = 1;
+constexpr std::size_t kCompressedFromBytes = 2048;
+constexpr int kAcceleration = 1;
 
 template <class T>
 void append_big_endian(std::string& out, T value) {
@@ -268,21 +275,59 @@ bool decode(std::string_view body, OrderOfCommit& entry) {
   return true;
 }
 
-void append_batch_header(const BatchHeader& header, ByteBuffer& out) {
-  out.append('\0');
+void append_batch(const BatchHeader& header, std::string_view records, ByteBuffer& out) {
+  const std::size_t at = out.size();
+  out.append(kCodecNone);
   out.append_fixed(header.count);
   out.append_fixed(header.append_time_us);
   out.append_fixed(header.bytes_before);
+  if (records.size() >= kCompressedFromBytes && records.size() <= LZ4_MAX_INPUT_SIZE) {
+    const std::size_t begin = out.size();
+    const auto raw_bytes = static_cast<std::uint32_t>(records.size());
+    out.append_fixed(raw_bytes);
+    const int bound = LZ4_compressBound(static_cast<int>(raw_bytes));
+    const int bytes = LZ4_compress_fast(records.data(), out.prepare(static_cast<std::size_t>(bound)), static_cast<int>(raw_bytes),
+                                        bound, kAcceleration);
+    if (bytes > 0 && static_cast<std::size_t>(bytes) < records.size() - records.size() / 8) {
+      out.advance(static_cast<std::size_t>(bytes));
+      out.set_fixed(at, kCodecLz4);
+      return;
+    }
+    out.truncate(begin);
+  }
+  out.append(records);
 }
 
-bool decode_batch(std::string_view body, BatchHeader& header, std::string_view& records) {
+bool decode_batch_header(std::string_view body, BatchHeader& header) {
   ByteReader reader(body);
-  const auto codec = reader.fixed<std::uint8_t>();
+  reader.fixed<char>();
   header.count = reader.fixed<std::uint32_t>();
   header.append_time_us = reader.fixed<std::int64_t>();
   header.bytes_before = reader.fixed<std::uint64_t>();
-  records = reader.rest();
-  return reader.ok() && codec == 0 && header.count > 0;
+  return reader.ok() && header.count > 0;
+}
+
+bool decode_batch(std::string_view body, BatchHeader& header, std::string_view& records, ByteBuffer& unpacked) {
+  if (!decode_batch_header(body, header)) return false;
+  const std::string_view stored = body.substr(kBatchHeaderBytes);
+  if (body[0] == kCodecNone) {
+    records = stored;
+    return true;
+  }
+  ByteReader reader(stored);
+  const auto raw_bytes = reader.fixed<std::uint32_t>();
+  const std::string_view block = reader.rest();
+  // LZ4 gives at most 255 bytes for one: a length beyond that is damage, not a reason to ask for memory.
+  if (!reader.ok() || body[0] != kCodecLz4 || block.empty() || raw_bytes > block.size() * 255 || raw_bytes > LZ4_MAX_INPUT_SIZE)
+    return false;
+  unpacked.clear();
+  char* to = unpacked.prepare(raw_bytes);
+  if (LZ4_decompress_safe(block.data(), to, static_cast<int>(block.size()), static_cast<int>(raw_bytes)) !=
+      static_cast<int>(raw_bytes))
+    return false;
+  unpacked.advance(raw_bytes);
+  records = unpacked.view();
+  return true;
 }
 
 }  // namespace weir

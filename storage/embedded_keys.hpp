@@ -21,7 +21,7 @@ namespace weir {
 inline constexpr std::uint32_t kFormatVersion = 1;      // Of the directory.
 inline constexpr std::uint8_t kStoredValueVersion = 1;  // Of each value.
 inline constexpr std::size_t kSealBytes = 5;
-// After the seal of a batch: codec u8 (0: as they are), count u32, append time i64, bytes before u64.
+// After the seal of a batch: codec u8 (0: as they are, 1: LZ4), count u32, append time i64, bytes before u64.
 inline constexpr std::size_t kBatchHeaderBytes = 21;
 
 enum class ColumnFamily : std::uint8_t { kLog, kState, kMeta };
@@ -97,7 +97,11 @@ struct BatchHeader {
   std::int64_t append_time_us = 0;
   std::uint64_t bytes_before = 0;  // Record bytes of the partition before this batch, since it was made.
 };
-void append_batch_header(const BatchHeader& header, ByteBuffer& out);
-bool decode_batch(std::string_view body, BatchHeader& header, std::string_view& records);
+// The body of a stored batch: header, then the records, as an LZ4 block where that is clearly smaller. A small batch stays as it is:
+// it is somebody waiting for one record.
+void append_batch(const BatchHeader& header, std::string_view records, ByteBuffer& out);
+bool decode_batch_header(std::string_view body, BatchHeader& header);
+// `records` points into `body`, or into `unpacked`.
+bool decode_batch(std::string_view body, BatchHeader& header, std::string_view& records, ByteBuffer& unpacked);
 
 }  // namespace weir

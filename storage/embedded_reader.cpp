@@ -108,9 +108,8 @@ class EmbeddedReader final : public TopicReader {
     iterator_->SeekForPrev(slice(key.view()));
     if (iterator_->Valid()) {
       BatchHeader header;
-      std::string_view records;
       const std::string_view found = view(iterator_->key());
-      if (Result<void> read = read_batch(found, view(iterator_->value()), header, records); !read)
+      if (Result<void> read = read_batch_header(found, view(iterator_->value()), header); !read)
         return damaged(found, read.error());
       if (log_key_offset(found).next(header.count) <= position_) iterator_->Next();
     } else if (iterator_->status().ok()) {
@@ -122,7 +121,7 @@ class EmbeddedReader final : public TopicReader {
   Result<std::shared_ptr<const RecordBatch>> take(std::string_view key, std::string_view stored) {
     BatchHeader header;
     std::string_view records;
-    if (Result<void> read = read_batch(key, stored, header, records); !read) return damaged(key, read.error());
+    if (Result<void> read = read_batch(key, stored, header, records, unpacked_); !read) return damaged(key, read.error());
     const Offset base = log_key_offset(key);
     auto batch = std::make_shared<RecordBatch>();
     if (base >= position_) {
@@ -156,6 +155,7 @@ class EmbeddedReader final : public TopicReader {
   WakeFlag woken_{false};
   int in_a_row_ = 0;  // Batches found by key since the reader was at the end.
   rocksdb::PinnableSlice stored_;
+  ByteBuffer unpacked_;
   LogKey lower_, upper_;
   rocksdb::Slice lower_slice_, upper_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;

@@ -37,17 +37,19 @@ class BatchWalk {
   void to_last(Offset at_or_before) { iterator_->SeekForPrev(slice(log_key(topic_, id_, at_or_before).view())); }
   void next() { iterator_->Next(); }
 
-  // The batch it stands on; nullopt at the end.
-  Result<std::optional<StoredBatch>> batch(std::string_view* records = nullptr) const {
+  // The batch it stands on; nullopt at the end. `records` is good until the next call.
+  Result<std::optional<StoredBatch>> batch(std::string_view* records = nullptr) {
     if (!iterator_->Valid()) {
       if (!iterator_->status().ok()) return to_error(iterator_->status(), "log entries of " + std::string(short_name(topic_)));
       return std::optional<StoredBatch>();
     }
     StoredBatch out;
-    std::string_view bytes;
-    TRY(read_batch(view(iterator_->key()), view(iterator_->value()), out.header, bytes));
     out.base = log_key_offset(view(iterator_->key()));
-    if (records != nullptr) *records = bytes;
+    if (records == nullptr) {
+      TRY(read_batch_header(view(iterator_->key()), view(iterator_->value()), out.header));
+    } else {
+      TRY(read_batch(view(iterator_->key()), view(iterator_->value()), out.header, *records, unpacked_));
+    }
     return std::optional(out);
   }
 
@@ -57,6 +59,7 @@ class BatchWalk {
   const LogKey lower_, upper_;
   const rocksdb::Slice lower_slice_, upper_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  ByteBuffer unpacked_;
 };
 
 // The first batch that stays, found by halving: a batch says when it was appended and how many bytes came before it.
@@ -119,8 +122,7 @@ Result<void> put_batch(EmbeddedDatabase& database, const EmbeddedPartition& part
                        std::uint64_t bytes_before, rocksdb::WriteBatch& out) {
   const LogKey key = log_key(partition.topic, partition.id, run.base());
   ByteBuffer body;
-  append_batch_header({run.count(), run.append_time_us(), bytes_before}, body);
-  body.append(run.bytes());
+  append_batch({run.count(), run.append_time_us(), bytes_before}, run.bytes(), body);
   return out.Put(database.family(ColumnFamily::kLog), slice(key.view()), seal(key.view(), body.view())).ok()
              ? Result<void>()
              : Error{ErrorCode::kIo, describe_entry(ColumnFamily::kLog, key.view()) + ": too large"};

@@ -144,15 +144,12 @@ class EmbeddedTaskStore final : public TaskStore {
 
   void put_piece(Append& append, std::string_view records, std::uint32_t count) {
     const LogKey key = log_key(append.partition->topic, append.partition->id, append.after.end);
-    head_.clear();
-    head_.append_fixed(std::uint32_t{0});
-    head_.append(static_cast<char>(kStoredValueVersion));
-    append_batch_header({count, append.after.last_append_us, append.after.bytes_appended}, head_);
-    head_.set_fixed(0, crc32c(records, seal_crc(key.view(), head_.view().substr(4))));
-    const rocksdb::Slice key_part = slice(key.view());
-    const std::array<rocksdb::Slice, 2> value_parts = {slice(head_.view()), slice(records)};
-    batch_.Put(core_->database->family(ColumnFamily::kLog), rocksdb::SliceParts(&key_part, 1),
-               rocksdb::SliceParts(value_parts.data(), 2));
+    value_.clear();
+    value_.append_fixed(std::uint32_t{0});
+    value_.append(static_cast<char>(kStoredValueVersion));
+    append_batch({count, append.after.last_append_us, append.after.bytes_appended}, records, value_);
+    value_.set_fixed(0, seal_crc(key.view(), value_.view().substr(4)));
+    batch_.Put(core_->database->family(ColumnFamily::kLog), slice(key.view()), slice(value_.view()));
     append.after.end = append.after.end.next(count);
     append.after.bytes_appended += records.size();
   }
@@ -196,7 +193,7 @@ class EmbeddedTaskStore final : public TaskStore {
   std::array<EmbeddedTopic*, kTopicCount> topics_{};
   rocksdb::WriteBatch batch_;
   std::vector<Append> appends_;
-  ByteBuffer head_;
+  ByteBuffer value_;
 };
 
 }  // namespace

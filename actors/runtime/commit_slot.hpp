@@ -26,6 +26,7 @@ class CommitSlot {
 
   // Task: the one being filled.
   Work& open() { return works_[open_]; }
+  const Work& open() const { return works_[open_]; }
   bool in_flight() const { return state_.load(std::memory_order_acquire) != State::kFree; }
 
   // Task: closed, to the committer. REQUIRES: !in_flight().

@@ -12,6 +12,7 @@ constexpr std::uint64_t kCarefulRecords = 20'000;
 // Starts without one commit, with single records since the second: then the record at the committed position is the culprit.
 constexpr std::uint32_t kPoisonAttempts = 4;
 constexpr std::uint64_t kTurnRecords = 512;
+constexpr std::int64_t kBacklogCommitNs = 20'000'000;
 constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
 
 void pause_cpu() {
@@ -34,7 +35,6 @@ TaskRunner::~TaskRunner() = default;
 Result<void> TaskRunner::open() {
   TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
   TRY_ASSIGN(const Recovered recovered, store_->recover());
-  crash_point("recover.after_attempt");
   TRY_ASSIGN(Chain chain, plan_.make_chain());
   publish_ = std::move(chain.publish);
   task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
@@ -199,7 +199,19 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
 }
 
 bool TaskRunner::commit_due(std::int64_t now) const {
-  return careful_left_ > 0 || now - last_commit_ns_ >= plan_.commit_interval.count() * 1000;
+  const std::int64_t since = now - last_commit_ns_;
+  if (careful_left_ > 0) return true;
+  if (since < plan_.commit_interval.count() * 1000) return false;
+  // With a backlog nobody waits for this very record: larger transactions change each page of state once for more records.
+  return since >= kBacklogCommitNs || !backlog() || full();
+}
+
+bool TaskRunner::full() const { return slot_.open().transaction.record_bytes() > plan_.transaction_bytes_max; }
+
+bool TaskRunner::backlog() const {
+  for (const Input& input : inputs_)
+    if (input.queue->waiting() > kTurnRecords) return true;
+  return false;
 }
 
 Result<void> TaskRunner::hand_over() {
@@ -252,9 +264,8 @@ Result<Turn> TaskRunner::turn() {
   std::uint64_t done = 0;
   std::int64_t now = clock_.monotonic_ns();
   while (!stopping && done < kTurnRecords) {
-    CommitSlot::Work& work = slot_.open();
     // Credit: while one transaction is being written, the other grows to a bound and then waits.
-    if (slot_.in_flight() && (careful_left_ > 0 || work.transaction.record_bytes() > plan_.transaction_bytes_max)) break;
+    if (slot_.in_flight() && (careful_left_ > 0 || full())) break;
     InputQueue* queue = choose();
     if (queue == nullptr) {
       if (!declare_idle(now)) break;

@@ -66,6 +66,8 @@ class TaskRunner final : public Runner {
   Result<void> process_one(InputQueue& queue);
   Result<void> collect_commit();
   bool commit_due(std::int64_t now) const;
+  bool backlog() const;
+  bool full() const;
   Result<void> hand_over();
   Input& input_of(InputQueue& queue);
   bool sources_ended();

@@ -57,8 +57,9 @@ TEST(Formats, TheExampleIsWhatTheCodeWrites) {
   Record prediction = record("a1", "{\"p\":0.5}", 1'357'034'400'000'000);
   prediction.source = {"demo.logs", PartitionId(0), Offset(299)};
   ByteBuffer body;
-  append_batch_header({1, 1'700'000'000'000'000, 100}, body);
-  encode_record(prediction, body);
+  ByteBuffer records;
+  encode_record(prediction, records);
+  append_batch({1, 1'700'000'000'000'000, 100}, records.view(), body);
   expected["log value"] = seal(expected["log key"], body.view());
   expected["state key"] = task_prefix(kTask) + "fast|JFK";
   expected["state value"] = seal(expected["state key"], "\x01\x02");
@@ -89,7 +90,8 @@ TEST(Formats, TheExampleDecodes) {
   };
   BatchHeader header;
   std::string_view records;
-  ASSERT_TRUE(decode_batch(body(ColumnFamily::kLog, "log"), header, records));
+  ByteBuffer unpacked;
+  ASSERT_TRUE(decode_batch(body(ColumnFamily::kLog, "log"), header, records, unpacked));
   EXPECT_EQ(header.count, 1u);
   EXPECT_EQ(header.append_time_us, 1'700'000'000'000'000);
   EXPECT_EQ(header.bytes_before, 100u);
