@@ -1,0 +1,145 @@
+#include "tests/end_to_end/flights_run.hpp"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <stdexcept>
+
+namespace weir {
+namespace {
+
+std::vector<std::string> gunzip_lines(const std::filesystem::path& path, std::size_t limit) {
+  gzFile in = gzopen(path.c_str(), "rb");
+  if (in == nullptr) throw std::runtime_error("cannot read " + path.string());
+  std::vector<std::string> lines;
+  char line[4096];
+  while (lines.size() < limit && gzgets(in, line, sizeof line) != nullptr) {
+    lines.emplace_back(line);
+    if (lines.back().ends_with('\n')) lines.back().pop_back();
+  }
+  gzclose(in);
+  return lines;
+}
+
+std::string id_of(const std::string& line) { return json_value(line, "id"); }
+
+}  // namespace
+
+bool full_faults() {
+  const char* faults = std::getenv("WEIR_FAULTS");
+  return faults != nullptr && std::string(faults) == "full";
+}
+
+FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count) {
+  const auto shipped = project_directory() / "data" / "flights";
+  FlightFiles out;
+  out.event_lines = gunzip_lines(shipped / "events.jsonl.gz", count);
+  std::set<std::string> ids;
+  for (const std::string& line : out.event_lines) ids.insert(id_of(line));
+  for (std::string& line : gunzip_lines(shipped / "outcomes.jsonl.gz", SIZE_MAX))
+    if (ids.contains(id_of(line))) out.outcome_lines.push_back(std::move(line));
+  out.events = directory / "events.jsonl";
+  out.outcomes = directory / "outcomes.jsonl";
+  write_file(out.events, joined(out.event_lines));
+  write_file(out.outcomes, joined(out.outcome_lines));
+  return out;
+}
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << text;
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path.string());
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += line + "\n";
+  return out;
+}
+
+FlightsRun::FlightsRun(std::filesystem::path data_directory, const FlightFiles& files, std::vector<std::string> more)
+    : data(std::move(data_directory)),
+      settings({"sources.logs.files=[" + files.events.string() + "]", "sources.outcomes.files=[" + files.outcomes.string() + "]",
+                "placement.pin=off", "placement.lock_memory=false"}) {
+  settings.insert(settings.end(), more.begin(), more.end());
+}
+
+std::vector<std::string> FlightsRun::arguments(const std::string& command, const std::vector<std::string>& more) const {
+  std::vector<std::string> out = {command, (project_directory() / "configs" / "flights.yaml").string(), "--data", data.string()};
+  for (const std::string& setting : settings) out.insert(out.end(), {"--set", setting});
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+void FlightsRun::expect_run() const {
+  const ProcessResult result = run();
+  EXPECT_EQ(result.exit_code, 0) << "signal " << result.signal << "\n" << result.err;
+}
+
+void FlightsRun::expect_verified() const {
+  const ProcessResult result = run_weir(arguments("verify", {"--recompute"}));
+  EXPECT_EQ(result.exit_code, 0) << "signal " << result.signal << "\n" << result.out << result.err;
+}
+
+std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic) {
+  const ProcessResult result = run_weir({"tail", topic, "--data", data.string(), "--from-beginning", "--json", "--envelope"});
+  EXPECT_EQ(result.exit_code, 0) << topic << ": " << result.err;
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < result.out.size();) {
+    const std::size_t newline = std::min(result.out.find('\n', at), result.out.size());
+    lines.push_back(result.out.substr(at, newline - at));
+    at = newline + 1;
+  }
+  return lines;
+}
+
+Topics tail_all(const std::filesystem::path& data) {
+  Topics out;
+  for (const char* topic : {"predictions", "abstained", "examples", "unjoined", "dead-letters", "models"}) out[topic] = tail(data, topic);
+  return out;
+}
+
+void expect_same(const Topics& expected, const Topics& found, const std::vector<std::string>& thinned) {
+  for (const auto& [topic, lines] : expected) {
+    const auto& others = found.at(topic);
+    const bool may_lack = std::find(thinned.begin(), thinned.end(), topic) != thinned.end();
+    std::size_t at = 0;
+    for (const std::string& other : others) {
+      while (may_lack && at < lines.size() && lines[at] != other) ++at;
+      if (at == lines.size()) {
+        ADD_FAILURE() << topic << ": not in the unbroken run, or not in its place: " << other.substr(0, 400);
+        break;
+      }
+      if (lines[at] != other) {
+        ADD_FAILURE() << topic << ": found    " << other.substr(0, 400) << "\nexpected " << lines[at].substr(0, 400);
+        break;
+      }
+      ++at;
+    }
+    if (!may_lack) {
+      EXPECT_EQ(others.size(), lines.size()) << topic;
+    }
+  }
+}
+
+std::string json_value(const std::string& json, const std::string& key) {
+  const std::string quoted = "\"" + key + "\":";
+  const std::size_t found = json.find(quoted);
+  if (found == std::string::npos) return "";
+  const std::size_t begin = found + quoted.size();
+  if (begin < json.size() && json[begin] == '"') return json.substr(begin + 1, json.find('"', begin + 1) - begin - 1);
+  return json.substr(begin, json.find_first_of(",}]", begin) - begin);
+}
+
+}  // namespace weir

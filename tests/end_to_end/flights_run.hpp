@@ -1,0 +1,55 @@
+#pragma once
+// The shipped flights in pieces, and the program run over them: what the end-to-end tests share.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/run_process.hpp"
+
+namespace weir {
+
+// WEIR_FAULTS=full (make test-faults): every case; else a selection that fits into make test.
+bool full_faults();
+
+struct FlightFiles {
+  std::filesystem::path events;
+  std::filesystem::path outcomes;
+  std::vector<std::string> event_lines;    // Without newlines.
+  std::vector<std::string> outcome_lines;  // Those of the events above, in the order in which they came.
+};
+
+// Writes the first `count` flights and their outcomes to events.jsonl and outcomes.jsonl in `directory`.
+FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count);
+
+void write_file(const std::filesystem::path& path, const std::string& text);
+std::string read_file(const std::filesystem::path& path);
+std::string joined(const std::vector<std::string>& lines);  // Each with a newline.
+
+// One pipeline's command line: configs/flights.yaml over `files` with `settings` (PATH=VALUE), its data in `data`.
+struct FlightsRun {
+  std::filesystem::path data;
+  std::vector<std::string> settings;
+
+  FlightsRun(std::filesystem::path data, const FlightFiles& files, std::vector<std::string> more = {});
+  std::vector<std::string> arguments(const std::string& command, const std::vector<std::string>& more = {}) const;
+  ProcessResult run(const ProcessOptions& options = {}) const { return run_weir(arguments("run", {"--quiet"}), options); }
+  // Exit code 0, or a failed expectation with what it printed.
+  void expect_run() const;
+  void expect_verified() const;
+};
+
+// Records of a topic from its first kept one, as `tail --envelope --json` prints them.
+std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic);
+// Those topics that must be the same in every run: by short name.
+using Topics = std::map<std::string, std::vector<std::string>>;
+Topics tail_all(const std::filesystem::path& data);
+// Fails with the first difference. `thinned`: topics of which `found` may lack records (retention, compaction).
+void expect_same(const Topics& expected, const Topics& found, const std::vector<std::string>& thinned = {});
+
+// The value of a key of a flat JSON object, as text; "" if it is not there.
+std::string json_value(const std::string& json, const std::string& key);
+
+}  // namespace weir
