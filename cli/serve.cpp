@@ -109,6 +109,7 @@ std::string status_json(RunningPipeline& pipeline) {
                     ",\"outcomes\":" + std::to_string(summary.total.outcomes) + ",\"seconds\":" + number(summary.total.seconds) +
                     ",\"log_loss\":" + number(summary.total.log_loss) + ",\"bytes_read\":" + std::to_string(summary.total.bytes_read) +
                     ",\"bytes_total\":" + std::to_string(summary.total.bytes_total) + ",\"tick_us\":" + latency_json(summary.tick) +
+                    ",\"arrival_us\":" + latency_json(summary.arrival) +
                     ",\"committed_us\":" + latency_json(summary.committed) + ",\"tasks\":[";
   bool first = true;
   for (const auto& status : pipeline.statuses()) {

@@ -33,6 +33,7 @@ struct RunSummary {
   bool ended = false;              // All sources ended; false: left because `stop` was set.
   RunProgress total;
   LatencySummary tick;             // Line taken on the task's thread -> prediction in the transaction.
+  LatencySummary arrival;          // Appended to topic logs -> the same; files: not measured.
   LatencySummary committed;        // … -> commit returned (readers see it).
   std::vector<std::string> warnings;  // What the system refused: pinning, locked memory …
 };

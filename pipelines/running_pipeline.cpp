@@ -76,6 +76,7 @@ RunSummary RunningPipeline::summary() const {
     for (std::string& warning : status->warnings()) out.warnings.push_back(std::move(warning));
     if (status->task != kInferenceTask) continue;
     out.tick = summary_of(status->tick);
+    out.arrival = summary_of(status->arrival);
     out.committed = summary_of(status->committed);
   }
   return out;

@@ -100,6 +100,7 @@ Result<bool> SourceReader::read_topic(InputBatch& batch, Duration wait) {
     record.offset = offset;
     record.line = in.value;
     record.line_bytes = in.value.size();
+    record.sent_us = in.event_time.value;
     if (in.source.topic == kTooLongMarker)
       refuse_too_long(in.value, static_cast<std::uint64_t>(in.source.offset.value),
                       static_cast<std::uint32_t>(in.source.partition.value), plan_.schema.line_bytes_max, batch.arena, record);

@@ -193,8 +193,12 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   } else {
     TRY(task_->process(input.plan->input, view, cursor, work.transaction));
   }
+  const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
   queue.pop();
-  if (input.plan->input == InputId::kLogs) status_.events.fetch_add(1, std::memory_order_relaxed);
+  if (input.plan->input == InputId::kLogs) {
+    status_.events.fetch_add(1, std::memory_order_relaxed);
+    if (sent_us > 0) status_.arrival.add((clock_.wall_us() - sent_us) * 1000);
+  }
   return {};
 }
 
@@ -274,7 +278,7 @@ Result<Turn> TaskRunner::turn() {
     TRY(process_one(*queue));
     ++done;
     const std::int64_t after = clock_.monotonic_ns();
-    status_.tick.add(after - now);
+    if (queue->settings().input == InputId::kLogs) status_.tick.add(after - now);
     now = after;
     if (careful_left_ > 0) {
       --careful_left_;

@@ -27,7 +27,8 @@ struct TaskStatus {
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
   std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
   std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.
-  LatencyHistogram tick;                         // From the line taken from its ring to the prediction in the transaction.
+  LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
+  LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
 
   void warn(std::string text) {

@@ -81,6 +81,7 @@ struct ParsedRecord {
   std::uint64_t line_bytes = 0;  // The length of the whole line, also where `line` holds only its head.
   std::uint32_t line_crc = 0;   // CRC32C of the whole line; only set where line_bytes > line.size().
   std::uint64_t cursor = 0;     // Where the source stands after this line (Position::cursor).
+  std::int64_t sent_us = 0;     // Of a topic's record: when it was appended there (wall clock); 0: a line of a file.
   Event event;
   Outcome outcome;
   Refusal refusal;
