@@ -12,7 +12,7 @@ constexpr std::uint64_t kCarefulRecords = 20'000;
 // Starts without one commit, with single records since the second: then the record at the committed position is the culprit.
 constexpr std::uint32_t kPoisonAttempts = 4;
 constexpr std::uint64_t kTurnRecords = 512;
-constexpr std::int64_t kBacklogCommitNs = 20'000'000;
+constexpr std::int64_t kBacklogCommitNs = 100'000'000;
 constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
 
 void pause_cpu() {
@@ -202,12 +202,12 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   return {};
 }
 
-bool TaskRunner::commit_due(std::int64_t now) const {
-  const std::int64_t since = now - last_commit_ns_;
-  if (careful_left_ > 0) return true;
-  if (since < plan_.commit_interval.count() * 1000) return false;
+bool TaskRunner::commit_due(std::int64_t now) const { return careful_left_ > 0 || full() || now >= due_ns(); }
+
+std::int64_t TaskRunner::due_ns() const {
+  const std::int64_t interval = plan_.commit_interval.count() * 1000;
   // With a backlog nobody waits for this very record: larger transactions change each page of state once for more records.
-  return since >= kBacklogCommitNs || !backlog() || full();
+  return last_commit_ns_ + (backlog() ? std::max(interval, kBacklogCommitNs) : interval);
 }
 
 bool TaskRunner::full() const { return slot_.open().transaction.record_bytes() > plan_.transaction_bytes_max; }
@@ -315,7 +315,7 @@ void TaskRunner::wait(Duration limit) {
   if (slot_.take_done() != nullptr || (stopping_.load(std::memory_order_acquire) && !slot_.in_flight())) return;
   std::int64_t ns = limit.count() * 1000;
   if (!slot_.in_flight() && !slot_.open().transaction.empty())
-    ns = std::min(ns, last_commit_ns_ + plan_.commit_interval.count() * 1000 - clock_.monotonic_ns());
+    ns = std::min(ns, due_ns() - clock_.monotonic_ns());
   if (ns <= 0) return;
   if (plan_.wait == WaitPolicy::kSpin) {
     const std::int64_t until = clock_.monotonic_ns() + ns;

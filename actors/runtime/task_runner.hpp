@@ -66,6 +66,7 @@ class TaskRunner final : public Runner {
   Result<void> process_one(InputQueue& queue);
   Result<void> collect_commit();
   bool commit_due(std::int64_t now) const;
+  std::int64_t due_ns() const;  // When the open transaction is to be handed over.
   bool backlog() const;
   bool full() const;
   Result<void> hand_over();
