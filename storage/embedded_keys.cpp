@@ -10,7 +10,7 @@ namespace {
 constexpr char kCodecNone = 0;
 constexpr char kCodecLz4 = 1;
 constexpr std::size_t kCompressedFromBytes = 2048;
-constexpr int kAcceleration = 1;
+constexpr int kAcceleration = 8;
 
 template <class T>
 void append_big_endian(std::string& out, T value) {
