@@ -48,6 +48,8 @@ caf::behavior task_actor(Self* self, TaskHostPtr host) {
   const TaskPlan& plan = host->plan;
   if (plan.cpu >= 0)
     if (std::string warning = pin_thread(plan.cpu); !warning.empty()) host->status.warn(std::move(warning));
+  if (plan.lock_memory)
+    if (std::string warning = lock_memory(); !warning.empty()) host->status.warn(std::move(warning));
   if (std::string warning = set_thread_nice(plan.nice); !warning.empty()) host->status.warn(std::move(warning));
   self->attach_functor([host] { host->close(); });
   start(self, plan.name);
