@@ -1,5 +1,6 @@
 #include "actors/features.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace weir {
@@ -11,8 +12,19 @@ Result<std::unique_ptr<Features>> Features::make(const FeatureSpec& spec, const 
       return Error{ErrorCode::kConfig, "cross " + std::to_string(i + 1) + ": " + what};
     };
     if (spec.crosses[i].fields.size() < 2) return fail("expected at least two fields");
-    auto set = f->parts_.add(spec.crosses[i].fields, /*numbers_need_bins=*/true);
+    // A number with knots is no part of the hash: the encoder puts its weights side by side from there on.
+    std::vector<std::string> hashed;
+    std::string knots;
+    for (const std::string& name : spec.crosses[i].fields) {
+      const auto at = std::find_if(schema.fields.begin(), schema.fields.end(), [&](const FieldSpec& field) { return field.name == name; });
+      if (at == schema.fields.end() || at->knots.empty()) hashed.push_back(name);
+      else if (knots.empty()) knots = name;
+      else return fail("'" + knots + "' and '" + name + "' both have knots");
+    }
+    if (hashed.empty()) return fail("expected a field without knots");
+    auto set = f->parts_.add(hashed, /*numbers_need_bins=*/true);
     if (!set.ok()) return fail(set.error().what);
+    if (!knots.empty()) set->seed = hash64(knots, set->seed + 1);
     f->crosses_.push_back(std::move(*set));
   }
   TRY_ASSIGN(f->aggregates_, Aggregates::make(spec, schema, f->parts_, budget_bytes));
@@ -37,7 +49,7 @@ void Features::process(InputId input, RecordView& record, Output& out) {
     if (example.label_keys.size() != label_keys_.size())
       return out.fail({ErrorCode::kCorruption, "example with " + std::to_string(example.label_keys.size()) +
                                                    " keys of label aggregates, expected " + std::to_string(label_keys_.size())});
-    aggregates_->outcome(example.outcome_time, example.label, example.label_keys);
+    aggregates_->outcome(example.outcome_time, example.event_time, example.label, example.label_keys);
     if (const Error* error = aggregates_->keyed().error()) return out.fail(*error);
   }
   out.emit(record);

@@ -21,6 +21,7 @@ inline constexpr std::array<Word<FieldKind>, 3> kFieldKinds = {{{FieldKind::kNum
 inline constexpr std::array<Word<Missing>, 4> kMissing = {{{Missing::kMean, "mean"}, {Missing::kZero, "zero"}, {Missing::kLast, "last"}, {Missing::kIndicator, "indicator"}}};
 inline constexpr std::array<Word<AggregateKind>, 7> kAggregates = {{{AggregateKind::kMean, "mean"}, {AggregateKind::kCount, "count"}, {AggregateKind::kSum, "sum"}, {AggregateKind::kMin, "min"}, {AggregateKind::kMax, "max"}, {AggregateKind::kRate, "rate"}, {AggregateKind::kLast, "last"}}};
 inline constexpr std::array<Word<Transform>, 2> kTransforms = {{{Transform::kNone, "none"}, {Transform::kLogit, "logit"}}};
+inline constexpr std::array<Word<AgeFrom>, 2> kAgesFrom = {{{AgeFrom::kOutcome, "outcome"}, {AgeFrom::kEvent, "event"}}};
 inline constexpr std::array<Word<Learning>, 2> kLearning = {{{Learning::kCoupled, "coupled"}, {Learning::kFree, "free"}}};
 inline constexpr std::array<Word<OrderMode>, 3> kOrders = {{{OrderMode::kAuto, "auto"}, {OrderMode::kEventTime, "event_time"}, {OrderMode::kArrival, "arrival"}}};
 inline constexpr std::array<Word<SyncMode>, 3> kSyncModes = {{{SyncMode::kAlways, "always"}, {SyncMode::kInterval, "interval"}, {SyncMode::kNever, "never"}}};

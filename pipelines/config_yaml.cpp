@@ -85,6 +85,7 @@ void write_schema(Writer& w, std::string_view key, const EventSchema& schema, bo
                        ", missing: " + std::string(words::text_of(words::kMissing, field.missing));
     if (field.kind == FieldKind::kNumber) {
       line += ", clip: " + number(field.clip) + ", scaled: " + (field.scaled ? "true" : "false");
+      if (!field.knots.empty()) line += ", knots: " + list(field.knots, number);
       if (!field.bins.empty()) line += ", bins: " + list(field.bins, number);
     }
     if (field.kind == FieldKind::kCategory) line += std::string(", one_hot: ") + (field.one_hot ? "true" : "false");
@@ -98,6 +99,7 @@ void write_features(Writer& w, const FeatureSpec& features) {
     std::string line = "  - {aggregate: " + std::string(words::text_of(words::kAggregates, a.kind)) + ", of: " +
                        (a.of == AggregateOf::kLabel ? "label" : a.of == AggregateOf::kEvents ? "events" : text(a.field)) + ", by: " + texts(a.by);
     if (a.half_life_us > 0) line += ", half_life: " + duration_text(Duration(a.half_life_us));
+    if (a.of == AggregateOf::kLabel) line += ", age_from: " + std::string(words::text_of(words::kAgesFrom, a.age_from));
     if (a.window_us > 0) line += ", window: " + duration_text(Duration(a.window_us));
     if (a.kind == AggregateKind::kMean) line += ", prior: " + number(a.prior);
     if (a.prior_half_life_us > 0) line += ", prior_half_life: " + duration_text(Duration(a.prior_half_life_us));

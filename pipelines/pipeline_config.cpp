@@ -8,7 +8,9 @@
 #include <iterator>
 #include <limits>
 #include <set>
+#include <utility>
 
+#include "core/features/knots.hpp"
 #include "core/models/model.hpp"
 #include "pipelines/config_words.hpp"
 #include "pipelines/yaml_tree.hpp"
@@ -312,6 +314,7 @@ void read_field(Findings& findings, const YamlNode& node, const std::string& pat
     s.word("missing", words::kMissing, field.missing);
     s.number("clip", field.clip, 0, 1e6);
     s.numbers("bins", field.bins);
+    s.numbers("knots", field.knots);
     s.flag("scaled", field.scaled);
     s.flag("one_hot", field.one_hot);
     s.finish();
@@ -321,6 +324,11 @@ void read_field(Findings& findings, const YamlNode& node, const std::string& pat
     };
     only("clip", FieldKind::kNumber, "numbers");
     only("bins", FieldKind::kNumber, "numbers");
+    only("knots", FieldKind::kNumber, "numbers");
+    if (const YamlNode* at = node.find("knots"); at != nullptr && !field.knots.empty()) {
+      if (const char* wrong = complaint_on_knots(field.knots)) findings.add(*at, s.path_of("knots"), wrong, "at least two ascending numbers");
+      else if (!field.bins.empty()) findings.add(*at, s.path_of("knots"), "knots beside bins", "one of the two");
+    }
     only("scaled", FieldKind::kNumber, "numbers");
     only("one_hot", FieldKind::kCategory, "categories");
     for (std::size_t i = 1; i < field.bins.size(); ++i)
@@ -448,6 +456,7 @@ void read_aggregate(Findings& findings, const YamlNode& node, const std::string&
   if (s.duration("prior_half_life", time, Duration(1))) a.prior_half_life_us = time.count();
   double fallback = 0;
   if (s.number("default", fallback, -kNoLimit, kNoLimit)) a.default_value = fallback;
+  const bool age_from = s.word("age_from", words::kAgesFrom, a.age_from);
   s.word("transform", words::kTransforms, a.transform);
   s.flag("include_self", a.include_self);
   s.finish();
@@ -477,6 +486,7 @@ void read_aggregate(Findings& findings, const YamlNode& node, const std::string&
   if (half_life && extreme) refuse("half_life", "a half_life", "a window: min, max and last do not decay");
   if (a.kind == AggregateKind::kRate && !half_life && !window) refuse("aggregate", "rate without half_life and window", "one of the two");
   if (prior && a.kind != AggregateKind::kMean) refuse("prior", "a prior", "a prior with aggregate: mean only");
+  if (age_from && a.of != AggregateOf::kLabel) refuse("age_from", "age_from without a label", "age_from with of: label only");
   if (a.include_self && a.of == AggregateOf::kLabel) refuse("include_self", "true", "false: a record's own label is not known when it is predicted");
   if (a.transform == Transform::kLogit && a.kind != AggregateKind::kMean) refuse("transform", "logit", "logit with aggregate: mean only");
   out.aggregates.push_back(std::move(a));
@@ -500,11 +510,14 @@ void read_features(Section& root, const PipelineConfig& config, FeatureSpec& out
       if (!read) continue;
       if (cross.fields.size() < 2) s.refuse(*node.find("cross"), "cross", "at least two fields");
       check_fields_exist(root.findings(), names, node, path, "cross", cross.fields);
+      bool with_knots = false;
       for (std::size_t k = 0; k < cross.fields.size(); ++k) {
         const FieldSpec* field = names.find(cross.fields[k]);
-        if (field != nullptr && field->kind == FieldKind::kNumber && field->bins.empty())
-          root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(field->name) + ", a number without bins",
-                              "a category, a text, or a number with bins");
+        if (field != nullptr && field->kind == FieldKind::kNumber && field->bins.empty() && field->knots.empty())
+          root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(field->name) + ", a number without bins or knots",
+                              "a category, a text, or a number with bins or knots");
+        if (field != nullptr && !field->knots.empty() && std::exchange(with_knots, true))
+          root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(field->name) + ", a second number with knots", "one at most");
         for (std::size_t j = 0; j < k; ++j)
           if (cross.fields[j] == cross.fields[k])
             root.findings().add(item_node(node, "cross", k), path + ".cross", quoted(cross.fields[k]) + " twice", "each field once");

@@ -52,14 +52,15 @@ struct Accumulator {
   AggregateOf of = AggregateOf::kEvents;
   std::uint32_t field = 0;
   bool maximum = false;
+  bool from_event = false;        // Labels: AgeFrom::kEvent.
   std::uint32_t rate = 0;         // kDecayed: which half-life.
   std::int64_t window_us = 0;
   std::int64_t bucket_us = 0;
   std::uint32_t at = 0;           // First word.
 
   bool same_as(const Accumulator& o) const {
-    return shape == o.shape && of == o.of && field == o.field && maximum == o.maximum && rate == o.rate &&
-           window_us == o.window_us;
+    return shape == o.shape && of == o.of && field == o.field && maximum == o.maximum && from_event == o.from_event &&
+           rate == o.rate && window_us == o.window_us;
   }
   std::uint32_t words() const {
     switch (shape) {
@@ -81,6 +82,8 @@ struct Rate {
   std::int64_t epoch_begin = INT64_MIN;
   double growth = 1.0;            // 2^(time since epoch_begin / half-life): what a value that comes now adds,
   double fade = 1.0;              // and 1 / growth: what makes a sum that of now.
+  bool from_event = false;        // Whether labels fade from their events on,
+  double event_growth = 1.0;      // and what such a label of the outcome at hand adds.
 
   void move_to(std::int64_t now) {
     if (half_life_us == 0) return;
@@ -150,6 +153,7 @@ const char* complaint(const AggregateSpec& a) {
   if (a.kind == AggregateKind::kRate && a.half_life_us == 0 && a.window_us == 0) return "rate needs half_life or window";
   if (a.of == AggregateOf::kEvents && a.kind != AggregateKind::kCount && a.kind != AggregateKind::kRate)
     return "of events only count and rate make sense";
+  if (a.age_from == AgeFrom::kEvent && a.of != AggregateOf::kLabel) return "age_from: only a label comes later than its event";
   if (a.include_self && a.of == AggregateOf::kLabel) return "include_self: a label is not known at its own event";
   if (!(a.prior >= 0) || !std::isfinite(a.prior)) return "prior is not a number >= 0";
   if (a.prior > 0 && a.kind != AggregateKind::kMean) return "only a mean takes a prior";
@@ -199,6 +203,7 @@ struct Aggregates::Impl {
         rate.epoch_us = half_life_us * kEpochHalfLives;
         rates.push_back(rate);
       }
+      rates[wanted.rate].from_event |= wanted.from_event;
     }
     if (wanted.window_us > 0) wanted.bucket_us = (wanted.window_us + kRingParts - 1) / kRingParts;
     for (std::uint32_t i = 0; i < part.accumulators.size(); ++i)
@@ -253,7 +258,8 @@ struct Aggregates::Impl {
     }
   }
 
-  void add(const Part& part, Word* entry, std::int64_t time, double label) {
+  // `event_time`: that of the label's event; else `time`.
+  void add(const Part& part, Word* entry, std::int64_t time, std::int64_t event_time, double label) {
     const std::int64_t before = as_time(entry[part.time_at]);
     entry[part.time_at] = time_word(clock);
     const double late_us = age_us(clock, time);
@@ -263,20 +269,22 @@ struct Aggregates::Impl {
       const bool present = x == x;
       const Rate& rate = rates[a.rate];
       const double carried = rate.carry_over(before);
-      double w = present ? rate.growth : 0.0;
-      if (late_us > 0.0 && rate.half_life_us > 0) w *= half_life_decay(late_us / static_cast<double>(rate.half_life_us));
+      double w = !present ? 0.0 : a.from_event ? rate.event_growth : rate.growth;
+      if (late_us > 0.0 && rate.half_life_us > 0 && !a.from_event)
+        w *= half_life_decay(late_us / static_cast<double>(rate.half_life_us));
       words[0] = number_word(as_number(words[0]) * carried + w);
       if (a.of != AggregateOf::kEvents) words[1] = number_word(as_number(words[1]) * carried + (present ? w * x : 0.0));
     }
     for (const Accumulator& a : part.others) {
       Word* words = entry + a.at;
+      const std::int64_t at = a.from_event ? event_time : time;
       const double x = value_of(a, label);
       const bool present = x == x;
       switch (a.shape) {
         case Shape::kDecayed: break;
         case Shape::kRing:
         case Shape::kExtremeRing:
-          if (present) add_to_ring(a, words, time, x);
+          if (present) add_to_ring(a, words, at, x);
           break;
         case Shape::kExtreme:
           if (!present) break;
@@ -285,8 +293,8 @@ struct Aggregates::Impl {
           words[0] = 1;
           break;
         case Shape::kLast:
-          if (!present || (words[0] != 0 && time < as_time(words[0]))) break;
-          words[0] = time_word(time);
+          if (!present || (words[0] != 0 && at < as_time(words[0]))) break;
+          words[0] = time_word(at);
           words[1] = number_word(x);
           break;
       }
@@ -419,6 +427,7 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
     if (!set.ok()) return fail(set.error().what);
     Accumulator wanted;
     wanted.of = a.of;
+    wanted.from_event = a.age_from == AgeFrom::kEvent;
     wanted.window_us = a.window_us;
     if (a.of == AggregateOf::kField) {
       const auto at = std::find_if(schema.fields.begin(), schema.fields.end(), [&](const auto& f) { return f.name == a.field; });
@@ -484,7 +493,7 @@ Result<std::unique_ptr<Aggregates>> Aggregates::make(const FeatureSpec& spec, co
     s.layout = mix_hash(s.layout, group.set.seed + group.words);
     for (const Part& part : group.parts)
       for (const Accumulator& a : part.accumulators) {
-        s.layout = mix_hash(s.layout, static_cast<Word>(a.shape) << 8 | static_cast<Word>(a.of) << 4 | Word{a.maximum});
+        s.layout = mix_hash(s.layout, static_cast<Word>(a.shape) << 8 | static_cast<Word>(a.of) << 4 | Word{a.from_event} << 1 | Word{a.maximum});
         s.layout = mix_hash(s.layout, static_cast<Word>(a.window_us));
         if (a.shape == Shape::kDecayed) s.layout = mix_hash(s.layout, static_cast<Word>(s.rates[a.rate].half_life_us));
         if (a.of == AggregateOf::kField) s.layout = mix_hash(s.layout, hash64(schema.fields[a.field].name));
@@ -526,7 +535,7 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
     s.write(group, group.before, entry, key != 0, out);
     if (g == s.last_group && entry != nullptr && entry[s.last_at] != 0)
       last_outcome = static_cast<float>(as_number(entry[s.last_at + 1]));
-    if (changes && entry != nullptr) s.add(group.parts[0], entry, now, 0.0);
+    if (changes && entry != nullptr) s.add(group.parts[0], entry, now, now, 0.0);
     if (!group.after.empty()) {
       s.write(group, group.after, entry, key != 0, out);
     }
@@ -535,7 +544,7 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
   Word* entry = s.global.data();
   s.write(global, global.before, entry, true, out);
   if (!global.parts[0].empty()) {
-    s.add(global.parts[0], entry, now, 0.0);
+    s.add(global.parts[0], entry, now, now, 0.0);
     s.global_dirty = true;
   }
   if (!global.after.empty()) {
@@ -545,23 +554,30 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
   if (s.last_group == 0 && entry[s.last_at] != 0) last_outcome = static_cast<float>(as_number(entry[s.last_at + 1]));
 }
 
-void Aggregates::outcome(EventTime time, double label, std::span<const std::uint64_t> label_keys) {
+void Aggregates::outcome(EventTime time, EventTime event_time, double label, std::span<const std::uint64_t> label_keys) {
   Impl& s = *impl_;
   CHECK(label_keys.size() == s.label_keys);
   const std::int64_t now = std::clamp(time.value, -kTimeMax, kTimeMax);
+  const std::int64_t event = std::clamp(event_time.value, -kTimeMax, kTimeMax);
   s.advance(now);
+  const double age = age_us(s.clock, event);
+  for (Rate& rate : s.rates)
+    if (rate.from_event)
+      rate.event_growth = rate.half_life_us == 0
+                              ? 1.0
+                              : rate.growth * half_life_decay(age / static_cast<double>(rate.half_life_us));
   for (const Group& group : s.groups) {
     const Part& part = group.parts[1];
     if (part.empty()) continue;
     if (!group.keyed()) {
-      s.add(part, s.global.data(), now, label);
+      s.add(part, s.global.data(), now, event, label);
       s.global_dirty = true;
       continue;
     }
     const std::uint64_t key = label_keys[group.label_key];
     if (key == 0) continue;
     const auto found = s.entries.upsert(key_bytes(key), group.words * static_cast<std::uint32_t>(sizeof(Word)));
-    s.add(part, reinterpret_cast<Word*>(found.data), now, label);
+    s.add(part, reinterpret_cast<Word*>(found.data), now, event, label);
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // Aggregates over the same fields share one entry per key (one lookup), and within it one accumulator per (what, decay): a
 // mean, a count and a rate of the same thing cost one. Events and fields are added by event(), the label by outcome(), with
-// the keys of its event, at the time the outcome came.
+// the keys of its event, once its outcome came; its age counts from then or from its event on (AgeFrom).
 //
 // Time: "now" is the latest time of any event or outcome so far, so nothing ever decays backwards: a late event is read as
 // of that time, a late value is added with the weight it has by then.
@@ -37,8 +37,8 @@ class Aggregates {
   // `parts`: as read by EventParts.
   void event(const Event& event, std::span<const std::uint64_t> parts, std::span<float> out,
              std::span<std::uint64_t> label_keys, float& last_outcome);
-  // Adds an outcome. REQUIRES: label_keys.size() == label_key_count().
-  void outcome(EventTime time, double label, std::span<const std::uint64_t> label_keys);
+  // Adds an outcome that came at `time` for an event of `event_time`. REQUIRES: label_keys.size() == label_key_count().
+  void outcome(EventTime time, EventTime event_time, double label, std::span<const std::uint64_t> label_keys);
   // The entries that event() will look up. Any thread.
   void keys(std::span<const std::uint64_t> parts, KeyList& out) const;
 

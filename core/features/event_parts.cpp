@@ -13,7 +13,7 @@ Result<PartSet> EventParts::add(std::span<const std::string> fields, bool number
     if (at == declared.end()) return Error{ErrorCode::kConfig, "'" + name + "' is not a field of the schema"};
     const bool number = at->kind == FieldKind::kNumber;
     if (number && numbers_need_bins && at->bins.empty())
-      return Error{ErrorCode::kConfig, "'" + name + "' is a number without bins: give it bins, or declare it a category"};
+      return Error{ErrorCode::kConfig, "'" + name + "' is a number without bins or knots: give it some, or declare it a category"};
     const auto field = static_cast<std::uint32_t>(at - declared.begin());
     auto part = std::find_if(parts_.begin(), parts_.end(), [&](const Part& p) { return p.field == field; });
     if (part == parts_.end()) {

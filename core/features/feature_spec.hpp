@@ -22,6 +22,9 @@ enum class AggregateKind : std::uint8_t {
 // outcome arrives.
 enum class AggregateOf : std::uint8_t { kEvents, kField, kLabel };
 enum class Transform : std::uint8_t { kNone, kLogit };  // Applied before scaling.
+// Since when a label ages. From its outcome on: a count or rate of outcomes as they come. From its event on: a late outcome
+// tells of a moment that is past, and counts less than one that came at once.
+enum class AgeFrom : std::uint8_t { kOutcome, kEvent };
 
 struct AggregateSpec {
   AggregateKind kind = AggregateKind::kMean;
@@ -32,6 +35,7 @@ struct AggregateSpec {
   std::vector<std::string> by;
   // At most one of the two, in microseconds of event time; both 0: everything so far.
   std::int64_t half_life_us = 0;  // A value of age a counts 2^(-a / half_life).
+  AgeFrom age_from = AgeFrom::kOutcome;  // kEvent with kLabel only; it counts from its outcome on in either case.
   // Kept in 16 parts: what is younger than 15/16 of the window counts, what is older than the window does not, in between
   // it falls out part by part.
   std::int64_t window_us = 0;
@@ -45,7 +49,8 @@ struct AggregateSpec {
   bool include_self = false;      // Not with kLabel.
 };
 
-// Values that occur together, as one category: categories, texts, and numbers with bins. Missing if any part is.
+// Values that occur together, as one category: categories, texts, and numbers with bins. Missing if any part is. With one
+// number with knots among them: a piecewise linear function of it for each value of the others.
 struct CrossSpec {
   std::vector<std::string> fields;
 };
@@ -61,7 +66,7 @@ struct ScalerSpec {
 struct FeatureSpec {
   std::vector<AggregateSpec> aggregates;
   std::vector<CrossSpec> crosses;
-  // Size of the sparse block, a power of two. First the bins and missing marks, then the categories' slots, the rest is for
+  // Size of the sparse block, a power of two. First the bins, knots and missing marks, then the categories' slots, the rest is for
   // hashed values: crosses, texts, and categories beyond their limit.
   std::uint32_t sparse_size = 1 << 14;
   // Values of one category field that get a slot of their own, in the order they are met; the others are hashed.

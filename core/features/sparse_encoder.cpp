@@ -1,5 +1,6 @@
 #include "core/features/sparse_encoder.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -16,7 +17,7 @@ Result<SparseEncoder> SparseEncoder::make(const FeatureSpec& spec, const EventSc
   if (!std::has_single_bit(spec.sparse_size) || spec.sparse_size > (1u << 28))
     return Error{ErrorCode::kConfig, "sparse_size " + std::to_string(spec.sparse_size) + ": expected a power of two, at most 2^28"};
   std::uint64_t next = 0;
-  bool hashes = !spec.crosses.empty();
+  std::uint64_t hashes = spec.crosses.empty() ? 0 : 1;  // Positions that the longest run of hashed ones needs.
   for (std::uint32_t f = 0; f < schema.fields.size(); ++f) {
     const FieldSpec& field = schema.fields[f];
     if (field.kind != FieldKind::kNumber) continue;
@@ -29,6 +30,18 @@ Result<SparseEncoder> SparseEncoder::make(const FeatureSpec& spec, const EventSc
       next += field.bins.size() + 1;
       e.encodings_.push_back(std::move(bins));
     }
+    if (!field.knots.empty()) {
+      const char* wrong = complaint_on_knots(field.knots);
+      if (wrong == nullptr && !field.bins.empty()) wrong = "knots beside bins";
+      if (wrong != nullptr) return Error{ErrorCode::kConfig, "'" + field.name + "' has " + wrong};
+      Encoding knots;
+      knots.kind = Kind::kKnots;
+      knots.field = f;
+      knots.begin = static_cast<std::uint32_t>(next);
+      knots.bins = field.knots;
+      next += field.knots.size();
+      e.encodings_.push_back(std::move(knots));
+    }
     if (field.missing == Missing::kIndicator) {
       Encoding mark;
       mark.kind = Kind::kMissingMark;
@@ -36,6 +49,20 @@ Result<SparseEncoder> SparseEncoder::make(const FeatureSpec& spec, const EventSc
       mark.begin = static_cast<std::uint32_t>(next++);
       e.encodings_.push_back(std::move(mark));
     }
+  }
+  std::uint32_t with_knots = 0;
+  for (const Encoding& encoding : e.encodings_) with_knots += encoding.kind == Kind::kKnots ? 1 : 0;
+  for (const CrossSpec& cross : spec.crosses) {
+    std::uint32_t knots = UINT32_MAX;
+    for (std::uint32_t i = 0; i < e.encodings_.size(); ++i) {
+      const Encoding& encoding = e.encodings_[i];
+      if (encoding.kind != Kind::kKnots) continue;
+      if (std::find(cross.fields.begin(), cross.fields.end(), schema.fields[encoding.field].name) == cross.fields.end()) continue;
+      knots = i;
+      hashes = std::max<std::uint64_t>(hashes, encoding.bins.size());
+      ++with_knots;
+    }
+    e.cross_knots_.push_back(knots);
   }
   std::uint64_t slots = 0;
   for (std::uint32_t f = 0; f < schema.fields.size(); ++f) {
@@ -51,14 +78,14 @@ Result<SparseEncoder> SparseEncoder::make(const FeatureSpec& spec, const EventSc
       next += spec.one_hot_limit;
       slots += spec.one_hot_limit;
     }
-    hashes = true;
+    hashes = std::max<std::uint64_t>(hashes, 1);
     e.encodings_.push_back(std::move(encoding));
   }
   if (next + hashes > spec.sparse_size)
-    return Error{ErrorCode::kConfig, "sparse_size " + std::to_string(spec.sparse_size) + " is too small: bins, missing marks and " +
+    return Error{ErrorCode::kConfig, "sparse_size " + std::to_string(spec.sparse_size) + " is too small: bins, knots, missing marks and " +
                                          "one-hot slots take " + std::to_string(next) + ", and hashed values need a rest"};
   e.hashed_begin_ = static_cast<std::uint32_t>(next);
-  e.entries_max_ = static_cast<std::uint32_t>(e.encodings_.size() + spec.crosses.size());
+  e.entries_max_ = static_cast<std::uint32_t>(e.encodings_.size() + spec.crosses.size() + with_knots);
   e.dictionary_.resize(std::bit_ceil(2 * slots + 2));
   e.unsaved_.reserve(slots);
   return e;
@@ -90,12 +117,24 @@ std::uint32_t SparseEncoder::encode(const Event& event, std::span<const std::uin
     indices[n] = index;
     values[n++] = 1.0f;
   };
+  const auto set_knots = [&](std::uint32_t begin, KnotPlace place) {
+    indices[n] = begin + place.knot;
+    values[n++] = 1.0f - place.share;
+    if (place.share == 0.0f) return;
+    indices[n] = begin + place.knot + 1;
+    values[n++] = place.share;
+  };
   for (Encoding& encoding : encodings_) {
     const FieldValue& value = event.fields[encoding.field];
     if (encoding.kind == Kind::kMissingMark) {
       if (value.missing) set(encoding.begin);
     } else if (encoding.kind == Kind::kBins) {
       if (!value.missing) set(encoding.begin + bin_of(encoding.bins, value.number));
+    } else if (encoding.kind == Kind::kKnots) {
+      encoding.absent = value.missing;
+      if (value.missing) continue;
+      encoding.place = place_on_knots(encoding.bins, value.number);
+      set_knots(encoding.begin, encoding.place);
     } else if (value.missing) {
       if (encoding.missing_at != UINT32_MAX) set(encoding.missing_at);
     } else {
@@ -104,8 +143,15 @@ std::uint32_t SparseEncoder::encode(const Event& event, std::span<const std::uin
       set(encoding.kind == Kind::kCategory ? slot_of(encoding, hash) : hashed(hash));
     }
   }
-  for (const std::uint64_t cross : crosses)
-    if (cross != 0) set(hashed(cross));
+  for (std::size_t i = 0; i < crosses.size(); ++i) {
+    if (crosses[i] == 0) continue;
+    if (cross_knots_[i] == UINT32_MAX) {
+      set(hashed(crosses[i]));
+      continue;
+    }
+    const Encoding& knots = encodings_[cross_knots_[i]];
+    if (!knots.absent) set_knots(hashed(crosses[i], static_cast<std::uint32_t>(knots.bins.size())), knots.place);
+  }
   return n;
 }
 

@@ -27,7 +27,10 @@ struct FieldSpec {
   double clip = 0.0;
   // Numbers: bin edges, ascending. Not empty: one-hot of the bin beside the scaled value.
   std::vector<double> bins;
-  bool scaled = true;  // Numbers: whether the scaled value itself is a feature. False: only its bins, crosses, aggregates.
+  // Numbers, instead of bins: ascending, at least two. A piecewise linear function: the two neighbours of a value share a
+  // weight of 1 between them; beyond the ends it is that of the end.
+  std::vector<double> knots;
+  bool scaled = true;  // Numbers: whether the scaled value itself is a feature. False: only bins, knots, crosses, aggregates.
   // Categories: whether the one-hot itself is a feature. False: only crosses and aggregates.
   bool one_hot = true;
 };

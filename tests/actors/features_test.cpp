@@ -109,6 +109,52 @@ TEST(Features, ACrossWithAMissingPartIsZeroAndOthersDiffer) {
   EXPECT_NE(f.event(high).feature_hashes[0], at_low);
 }
 
+TEST(Features, ACrossLeavesItsNumberWithKnotsToTheEncoder) {
+  EventSchema schema = two_fields();
+  schema.fields[1].bins.clear();
+  schema.fields[1].knots = {0, 10};
+  FeatureSpec spec;
+  spec.crosses = {{{"route", "delay"}}, {{"delay", "route"}}};
+  auto stage = std::move(*Features::make(spec, schema, 1 << 20));
+  KeptOutput out;
+  const auto hash = [&](const char* route, double delay) {
+    EventBuilder e(2);
+    e.text(0, route).number(1, delay);
+    RecordView record;
+    record.event = &e.get();
+    stage->process(InputId::kLogs, record, out);
+    return record.feature_hashes[0];
+  };
+  EXPECT_EQ(hash("a", 1), hash("a", 100));
+  EXPECT_NE(hash("a", 1), hash("b", 1));
+  EXPECT_NE(hash("a", 1), 0u);
+  schema.fields.push_back(schema.fields[1]);
+  schema.fields[2].name = "other";
+  for (const std::vector<std::string>& fields : std::vector<std::vector<std::string>>{{"route", "delay", "other"}, {"delay", "other"}}) {
+    spec.crosses = {{fields}};
+    const auto refused = Features::make(spec, schema, 1 << 20);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kConfig);
+  }
+}
+
+TEST(Features, ALabelMayAgeFromItsEventOn) {
+  FeatureSpec spec;
+  spec.aggregates = {aggregate(AggregateKind::kCount, AggregateOf::kLabel, {"route"}),
+                     aggregate(AggregateKind::kCount, AggregateOf::kLabel, {"route"})};
+  for (AggregateSpec& a : spec.aggregates) a.half_life_us = kHour;
+  spec.aggregates[1].age_from = AgeFrom::kEvent;
+  Features1 f(spec);
+  EventBuilder first(2, 0), second(2, 3 * kHour);
+  for (EventBuilder* e : {&first, &second}) e->text(0, "JFK-SFO");
+  const RecordView at_first = f.event(first);
+  const std::vector<std::uint64_t> keys(at_first.label_keys.begin(), at_first.label_keys.end());
+  f.outcome(2 * kHour, 1.0, keys);  // Of an event at 0.
+  const RecordView at_second = f.event(second);
+  EXPECT_EQ(at_second.features[0], 0.5f);
+  EXPECT_EQ(at_second.features[1], 0.125f);
+}
+
 TEST(Features, KeysAreThoseOfTheEntriesThatAnEventReads) {
   FeatureSpec spec;
   spec.aggregates = {aggregate(AggregateKind::kMean, AggregateOf::kLabel, {"route"}),

@@ -29,6 +29,7 @@ FieldSpec category(std::string name, FieldKind kind = FieldKind::kCategory) {
 struct Normalized {
   std::vector<float> dense;
   std::vector<std::uint32_t> indices;
+  std::vector<float> values;
 };
 
 struct Stage1 {
@@ -46,7 +47,8 @@ struct Stage1 {
     EXPECT_NE(record.sample, nullptr);
     EXPECT_EQ(record.sample->indices.size(), record.sample->values.size());
     return {{record.sample->dense.begin(), record.sample->dense.end()},
-            {record.sample->indices.begin(), record.sample->indices.end()}};
+            {record.sample->indices.begin(), record.sample->indices.end()},
+            {record.sample->values.begin(), record.sample->values.end()}};
   }
   std::unique_ptr<Normalization> stage;
   KeptOutput out;
@@ -194,6 +196,87 @@ TEST(Normalization, BinsAndCrossesTakeTheirPositions) {
   EXPECT_EQ(n.stage->shape(), (ModelShape{0, 16}));
 }
 
+using Indices = std::vector<std::uint32_t>;
+using Values = std::vector<float>;
+
+TEST(Normalization, KnotsShareAWeightOfOneBetweenTwoNeighbours) {
+  EventSchema schema;
+  schema.fields = {number("x", Missing::kIndicator)};
+  schema.fields[0].knots = {-10, 0, 5, 25};
+  schema.fields[0].scaled = false;
+  Stage1 n({}, schema);
+  const auto at = [&](double x) {
+    EventBuilder e(1);
+    return n.event(e.number(0, x));
+  };
+  for (const double x : {-1e308, -11.0, -10.0}) EXPECT_EQ(at(x).indices, (Indices{0})) << x;
+  for (const double x : {25.0, 26.0, 1e308}) EXPECT_EQ(at(x).indices, (Indices{3})) << x;
+  EXPECT_EQ(at(0).indices, (Indices{1}));
+  EXPECT_EQ(at(0).values, (Values{1}));
+  EXPECT_EQ(at(-7.5).indices, (Indices{0, 1}));
+  EXPECT_EQ(at(-7.5).values, (Values{0.75f, 0.25f}));
+  EXPECT_EQ(at(20).indices, (Indices{2, 3}));
+  EXPECT_EQ(at(20).values, (Values{0.25f, 0.75f}));
+  EventBuilder missing(1);
+  EXPECT_EQ(n.event(missing).indices, (Indices{4})) << "its own mark alone";
+  // A line through the knots' values, whatever the number.
+  const double weights[] = {3, -1, 4, 0.5};
+  Rng rng(1);
+  for (int i = 0; i < 10000; ++i) {
+    const double x = -12 + 40 * rng.uniform();
+    const Normalized sample = at(x);
+    double got = 0, expected = weights[0];
+    for (std::size_t k = 0; k < sample.indices.size(); ++k) got += weights[sample.indices[k]] * static_cast<double>(sample.values[k]);
+    for (std::size_t k = 1; k < 4; ++k) {
+      const double low = schema.fields[0].knots[k - 1], high = schema.fields[0].knots[k];
+      expected += (weights[k] - weights[k - 1]) * std::min(std::max((x - low) / (high - low), 0.0), 1.0);
+    }
+    ASSERT_NEAR(got, expected, 1e-6) << x;
+  }
+}
+
+TEST(Normalization, ACrossWithKnotsTakesARunOfPositions) {
+  EventSchema schema;
+  schema.fields = {number("x"), category("c")};
+  schema.fields[0].knots = {0, 10, 20};
+  schema.fields[0].scaled = false;
+  schema.fields[1].one_hot = false;
+  FeatureSpec spec;
+  spec.crosses = {{{"c", "x"}}};
+  spec.sparse_size = 32;
+  Stage1 n(spec, schema);
+  const auto at = [&](double x, std::uint64_t cross) {
+    EventBuilder e(2);
+    return n.event(e.number(0, x), {}, {cross});
+  };
+  Rng rng(2);
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t cross = rng.below(UINT64_MAX) | 1;
+    const Indices first = at(0, cross).indices, between = at(14, cross).indices, last = at(20, cross).indices;
+    ASSERT_EQ(between, (Indices{1, 2, first[1] + 1, first[1] + 2}));
+    ASSERT_EQ(last, (Indices{2, first[1] + 2}));
+    ASSERT_GE(first[1], 3u) << "never where something else has its place";
+    ASSERT_LT(last[1], 32u);
+  }
+  EXPECT_EQ(at(14, 7).values, (Values{0.6f, 0.4f, 0.6f, 0.4f}));
+  EXPECT_EQ(at(14, 0).indices.size(), 2u) << "the cross is left out where its category is missing,";
+  EventBuilder missing(2);
+  EXPECT_EQ(n.event(missing, {}, {7}).indices.size(), 0u) << "and where its number is";
+}
+
+TEST(Normalization, WrongKnotsAreConfigErrors) {
+  for (const std::vector<double>& knots : std::vector<std::vector<double>>{{1}, {1, 1}, {2, 1}, {1, NAN}, {0, 1e200}}) {
+    EventSchema schema;
+    schema.fields = {number("x")};
+    schema.fields[0].knots = knots;
+    EXPECT_FALSE(Normalization::make({}, schema).ok());
+    schema.fields[0].knots = {1, 2};
+    EXPECT_TRUE(Normalization::make({}, schema).ok());
+    schema.fields[0].bins = {1};
+    EXPECT_FALSE(Normalization::make({}, schema).ok());
+  }
+}
+
 TEST(Normalization, ASparseBlockTooSmallIsAConfigError) {
   EventSchema schema;
   schema.fields = {category("c")};
@@ -202,6 +285,14 @@ TEST(Normalization, ASparseBlockTooSmallIsAConfigError) {
   const auto made = Normalization::make(spec, schema);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, ErrorCode::kConfig);
+  schema.fields.push_back(number("x"));
+  schema.fields[0].one_hot = false;
+  schema.fields[1].knots = {1, 2, 3, 4, 5};
+  spec.crosses = {{{"c", "x"}}};
+  spec.sparse_size = 8;
+  EXPECT_FALSE(Normalization::make(spec, schema).ok()) << "a cross needs room for all its knots";
+  spec.sparse_size = 16;
+  EXPECT_TRUE(Normalization::make(spec, schema).ok());
   spec.sparse_size = 1000;
   EXPECT_FALSE(Normalization::make(spec, schema).ok());
 }
@@ -239,6 +330,7 @@ TEST(Normalization, NothingInAnEventGivesANonFiniteSample) {  // Extremes in any
   EventSchema schema;
   schema.fields = {number("a"), number("b", Missing::kZero), number("c", Missing::kLast), number("d", Missing::kIndicator, 5.0),
                    number("constant")};
+  schema.fields[1].knots = {-1e100, -1, 0, 5e-324, 1e100};
   const double extremes[] = {1e308,  -1e308, 5e-324, -5e-324, 2.2e-308, 0.0,   -0.0, 1.0,
                              1e100,  -1e100, 1e-200, 1e-100,  1e15,     1 + 1e-15, 3.0, 1.7976931348623157e308};
   for (std::uint64_t seed = 0; seed < 40; ++seed) {

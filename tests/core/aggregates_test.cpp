@@ -30,7 +30,8 @@ TEST(Decay, IsTwoToTheMinusX) {
 // The goal: at every moment of a random history (late events and outcomes, missing values, restarts, entries evicted) each
 // feature equals what a plain pass over everything known at that moment gives.
 struct Known {
-  std::int64_t time;
+  std::int64_t time;   // When it became known: of an outcome, when that came.
+  std::int64_t event_time;
   std::optional<std::uint64_t> keys[3];  // Of the fields a, b and number n.
   double number = 0;
   bool has_number = false;
@@ -50,8 +51,9 @@ class Oracle {
     for (const auto* known : {&events, &outcomes})
       for (const Known& k : *known) latest = std::max(latest, k.time);
     std::int64_t newest = INT64_MIN;
+    const auto dated = [&](const Known* k) { return a.age_from == AgeFrom::kEvent ? k->event_time : k->time; };
     for (const Known* k : all)
-      if (present(a, *k)) newest = std::max(newest, bucket(a, k->time));
+      if (present(a, *k)) newest = std::max(newest, bucket(a, dated(k)));
     if (a.window_us > 0) newest = std::max(newest, bucket(a, latest));
     double weight = 0, sum = 0, low = INFINITY, high = -INFINITY;
     std::optional<double> last;
@@ -60,12 +62,12 @@ class Oracle {
       if (!present(a, *k)) continue;
       const double x = a.of == AggregateOf::kEvents ? 1.0 : a.of == AggregateOf::kLabel ? k->label : k->number;
       if (a.kind == AggregateKind::kLast) {
-        if (!last || k->time >= last_time) last = x, last_time = k->time;
+        if (!last || dated(k) >= last_time) last = x, last_time = dated(k);
         continue;
       }
       double w = 1.0;
-      if (a.half_life_us > 0) w = std::exp2(-static_cast<double>(latest - k->time) / static_cast<double>(a.half_life_us));
-      if (a.window_us > 0 && bucket(a, k->time) <= newest - 16) continue;
+      if (a.half_life_us > 0) w = std::exp2(-static_cast<double>(latest - dated(k)) / static_cast<double>(a.half_life_us));
+      if (a.window_us > 0 && bucket(a, dated(k)) <= newest - 16) continue;
       weight += w, sum += w * x;
       low = std::min(low, x), high = std::max(high, x);
     }
@@ -138,6 +140,7 @@ std::vector<AggregateSpec> random_aggregates(Rng& rng) {
       if (rng.below(2) == 0) a.prior_half_life_us = 30 * kSecond;
     }
     if (rng.below(2) == 0) a.default_value = rng.normal();
+    if (a.of == AggregateOf::kLabel && rng.below(2) == 0) a.age_from = AgeFrom::kEvent;
     a.include_self = a.of != AggregateOf::kLabel && rng.below(3) == 0;
     // What make() refuses.
     if (a.half_life_us > 0 && (a.kind == AggregateKind::kMin || a.kind == AggregateKind::kMax || a.kind == AggregateKind::kLast)) continue;
@@ -193,7 +196,7 @@ TEST_P(AggregatesAgainstHistory, AgreeAtEveryMoment) {
     clock += static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(rng.below(20) == 0 ? 300 * kSecond : 4 * kSecond)));
     const std::int64_t late = late_ones && rng.below(3) == 0 ? static_cast<std::int64_t>(rng.below(60 * kSecond)) : 0;
     if (rng.below(5) < 3) {
-      Known now{clock - late, {}, 0, false, 0};
+      Known now{clock - late, clock - late, {}, 0, false, 0};
       std::vector<FieldValue> fields(3);
       for (std::size_t f = 0; f < 2; ++f) {
         if (rng.below(10) == 0) continue;
@@ -284,7 +287,7 @@ TEST_P(AggregatesAgainstHistory, AgreeAtEveryMoment) {
       waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
       row.known.label = static_cast<double>(rng.below(2));
       row.known.time = clock - late;  // When the outcome came, not when the event was.
-      aggregates->outcome(EventTime{row.known.time}, row.known.label, row.label_keys);
+      aggregates->outcome(EventTime{row.known.time}, EventTime{row.known.event_time}, row.known.label, row.label_keys);
       oracle.outcomes.push_back(row.known);
     }
     if (rng.below(20) == 0) {

@@ -126,13 +126,31 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"retention: {prediction: {age: 1 h}}\n", "retention.prediction", "an unknown key"},
                     Mistake{"normalization: {sparse_size: 1000}\n", "normalization.sparse_size", "'1000'"},
                     Mistake{"report: {last_outcome_by: [shop, z]}\n", "report.last_outcome_by", "'z'"},
-                    Mistake{"features: [{cross: [shop, x]}]\n", "features.0.cross", "'x', a number without bins"},
+                    Mistake{"features: [{cross: [shop, x]}]\n", "features.0.cross", "'x', a number without bins or knots"},
+                    Mistake{"features: [{aggregate: mean, of: x, age_from: event}]\n", "features.0.age_from", "age_from without a label"},
                     Mistake{"features: [{cross: [shop]}]\n", "features.0.cross", "a list"},
                     Mistake{"features: [{agregate: mean}]\n", "features.0", "neither aggregate nor cross"},
                     Mistake{"features: [{aggregate: mean, of: shop}]\n", "features.0.of", "'shop', which is no number"},
                     Mistake{"features: [{aggregate: max, of: x, half_life: 1 h}]\n", "features.0.half_life", "a half_life"},
                     Mistake{"features: [{aggregate: mean, of: label, include_self: true}]\n", "features.0.include_self", "true"},
                     Mistake{"features: [{aggregate: rate}]\n", "features.0.aggregate", "rate without half_life and window"}));
+
+TEST(PipelineConfig, WrongKnotsAreNamed) {
+  const auto found = [](const std::string& fields, const std::string& cross) {
+    const ConfigCheck check = parse_config("version: 1\nname: k\nschema:\n  logs: {id: id, time: ts, label: y, fields: [" + fields + "]}\n" +
+                                               "features: [{cross: [" + cross + "]}]\n",
+                                           "k.yaml");
+    return check.problems.size() == 1 ? check.problems[0].key + ": " + check.problems[0].found : check.text();
+  };
+  const std::string shop = ", {name: shop, kind: category}";
+  EXPECT_EQ(found("{name: x, knots: [1, 2, 3]}" + shop, "shop, x"), "");
+  EXPECT_EQ(found("{name: x, bins: [1], knots: [1]}" + shop, "shop, x"), "schema.logs.fields.0.knots: fewer than two knots");
+  EXPECT_EQ(found("{name: x, bins: [1], knots: [1, 1]}" + shop, "shop, x"), "schema.logs.fields.0.knots: knots that do not ascend");
+  EXPECT_EQ(found("{name: x, bins: [1], knots: [1, 2]}" + shop, "shop, x"), "schema.logs.fields.0.knots: knots beside bins");
+  EXPECT_EQ(found("x, {name: z, kind: category, knots: [1, 2]}" + shop, "shop, z"), "schema.logs.fields.1.knots: a list");
+  EXPECT_EQ(found("{name: x, knots: [1, 2]}, {name: z, knots: [1, 2]}" + shop, "shop, x, z"), "features.0.cross: 'z', a second number with knots");
+  EXPECT_EQ(found("{name: x, knots: [1, 2]}, {name: z, bins: [1, 2]}", "x, z"), "");
+}
 
 TEST(PipelineConfig, AnAggregateOfTheLabelNeedsOutcomes) {
   const ConfigCheck check = parse_config(R"(version: 1
