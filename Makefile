@@ -90,6 +90,18 @@ data:  ## Make the whole year of flights in build/flights (needs PyPI)
 	@scripts/install_dependencies.sh build data
 	@scripts/make_data.sh build/flights
 
+.PHONY: year
+year:  ## Both flight tasks on the whole year, checked against their goals (needs PyPI)
+	@scripts/install_dependencies.sh build data
+	@$(call build,release,weir)
+	@scripts/flights_year.sh
+
+.PHONY: ablation
+ablation:  ## The table of what each group of features is worth (needs PyPI)
+	@scripts/install_dependencies.sh build data
+	@$(call build,release,weir)
+	@scripts/ablation.sh
+
 .PHONY: format
 format:  ## Format the C++ files that differ from main
 	@scripts/install_dependencies.sh build format

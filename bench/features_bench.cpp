@@ -12,67 +12,19 @@
 #include "actors/features.hpp"
 #include "actors/normalization.hpp"
 #include "core/base/hash.hpp"
+#include "pipelines/pipeline_config.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::int64_t kHour = 3'600'000'000;
-
-EventSchema flights_schema() {
-  EventSchema schema;
-  const auto category = [&](const char* name) {
-    FieldSpec field;
-    field.name = name;
-    field.kind = FieldKind::kCategory;
-    schema.fields.push_back(field);
-  };
-  const auto number = [&](const char* name, std::vector<double> bins = {}, bool scaled = true) {
-    FieldSpec field;
-    field.name = name;
-    field.bins = std::move(bins);
-    field.scaled = scaled;
-    field.missing = Missing::kLast;
-    schema.fields.push_back(field);
-  };
-  for (const char* name : {"carrier", "origin", "dest", "month", "weekday"}) category(name);
-  number("hour", {6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22});
-  for (const char* name : {"distance", "sched_dur", "temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"})
-    number(name);
-  number("dep_delay", {-10, -5, -2, 0, 3, 6, 10, 15, 20, 25, 30, 40, 50, 60, 90});
-  return schema;
-}
-
-FeatureSpec flights_features() {
-  FeatureSpec spec;
-  const auto mean = [&](std::vector<std::string> by, std::int64_t half_life_us) {
-    AggregateSpec a;
-    a.by = std::move(by);
-    a.half_life_us = half_life_us;
-    a.prior = 5;
-    a.transform = Transform::kLogit;
-    spec.aggregates.push_back(a);
-  };
-  mean({"origin"}, kHour);
-  mean({"origin"}, 6 * kHour);
-  mean({"carrier"}, 6 * kHour);
-  mean({"carrier"}, 48 * kHour);
-  mean({"dest"}, 6 * kHour);
-  mean({"dest"}, 336 * kHour);
-  mean({"origin", "dest"}, 336 * kHour);
-  mean({"origin", "carrier"}, 24 * kHour);
-  mean({"origin", "carrier"}, 336 * kHour);
-  mean({"carrier", "dest"}, 336 * kHour);
-  mean({"origin", "hour"}, 336 * kHour);
-  mean({"hour"}, 168 * kHour);
-  mean({}, kHour);
-  mean({}, 12 * kHour);
-  for (const auto& cross : std::vector<std::vector<std::string>>{{"origin", "hour"}, {"carrier", "origin"}, {"carrier", "dest"},
-                                                                 {"origin", "dest"}, {"dest", "hour"}, {"carrier", "hour"},
-                                                                 {"month", "hour"}, {"origin", "dep_delay"}})
-    spec.crosses.push_back({cross});
-  spec.sparse_size = 1 << 14;
-  spec.last_outcome_by = {"origin", "dest"};
-  return spec;
+// What the quick start does with the same flights.
+const PipelineConfig& config() {
+  static const PipelineConfig loaded = [] {
+    auto check = check_config_file(WEIR_SOURCE_DIR "/configs/flights.yaml");
+    if (!check.ok() || !check->ok()) std::fprintf(stderr, "configs/flights.yaml is not fine\n"), std::exit(1);
+    return std::move(check->config);
+  }();
+  return loaded;
 }
 
 struct Flights {
@@ -111,7 +63,7 @@ std::int64_t time_us(std::string_view iso) {  // 2013-01-01T10:15:00Z
 const Flights& flights() {
   static const Flights data = [] {
     Flights f;
-    const EventSchema schema = flights_schema();
+    const EventSchema& schema = config().logs_schema;
     simdjson::dom::parser parser;
     const std::string folder = WEIR_SOURCE_DIR "/data/flights/";
     const std::string events = inflate(folder + "events.jsonl.gz");
@@ -166,8 +118,8 @@ void features_and_normalization(benchmark::State& state) {
   double sum = 0;
   for (auto _ : state) {
     state.PauseTiming();
-    auto features = std::move(*Features::make(flights_features(), flights_schema(), 8 << 20));
-    auto normalization = std::move(*Normalization::make(flights_features(), flights_schema()));
+    auto features = std::move(*Features::make(config().features, config().logs_schema, 8 << 20));
+    auto normalization = std::move(*Normalization::make(config().features, config().logs_schema));
     std::vector<std::uint64_t> keys(16 * data.times.size());
     std::vector<std::uint8_t> key_count(data.times.size());
     StateChanges changes;
@@ -182,6 +134,7 @@ void features_and_normalization(benchmark::State& state) {
         Example example;
         example.label = arrival.label;
         example.outcome_time = EventTime{arrival.time};
+        example.event_time = EventTime{data.times[arrival.event]};
         example.label_keys = {&keys[16 * arrival.event], key_count[arrival.event]};
         RecordView record;
         record.example = &example;
