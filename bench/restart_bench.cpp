@@ -108,13 +108,13 @@ void run(std::int64_t events_wanted) {
   std::vector<double> restarts;
   double rss = 0.0;
   for (int kill = 0; kill < 3; ++kill) {
-    const double until = now_seconds() + 2.0;  // 10,000 events/s until it dies.
+    const double until = now_seconds() + 2.0;  // 2,000 events/s until it dies.
     std::atomic<bool> stop{false};
     std::thread load([&] {
       std::string batch;
       for (double due = now_seconds(); !stop; due += 0.01) {
         batch.clear();
-        events.make(100, batch);
+        events.make(20, batch);
         if (!weir.produce("logs", batch)) return;
         const double left = due - now_seconds();
         if (left > 0) std::this_thread::sleep_for(std::chrono::duration<double>(left));
