@@ -54,7 +54,13 @@ rocksdb::ColumnFamilyOptions state_options(const EmbeddedLogOptions& options) {
   out.level_compaction_dynamic_level_bytes = true;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // Most lookups are of ids never seen.
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  // Few shards, and filters and indexes in pieces: a whole filter of a large file (1 MB) is larger than a shard by default,
+  // would never stay in the cache, and be read and checked again at every lookup.
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes, /*num_shard_bits=*/2);
+  table.partition_filters = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.metadata_block_size = 4u << 10;
+  table.pin_top_level_index_and_filter = true;
   table.block_size = 8u << 10;
   table.cache_index_and_filter_blocks = true;  // Inside the budget.
   table.cache_index_and_filter_blocks_with_high_priority = true;

@@ -16,7 +16,7 @@ constexpr std::uint32_t kNotDirty = UINT32_MAX;
 constexpr std::size_t kSlabBytes = 64 << 10;
 constexpr std::size_t kClassCount = 33;       // 64 bytes to 16 KiB, four per doubling.
 constexpr std::uint8_t kLargeClass = 255;     // From malloc, one by one.
-constexpr std::size_t kGuardGroups = 4096;
+constexpr std::size_t kGuardGroups = 65536;  // 512 KiB.
 constexpr int kEvictionSteps = 24;            // Slots looked at per lookup that made an entry resident.
 
 // One entry's block: this header, the key ('k' before it, as stored) padded to 8 bytes, the value.
@@ -180,7 +180,7 @@ struct KeyedState::Impl {
   std::vector<Erasure> erasures;  // Saved, not yet committed; ascending by commit.
   std::size_t erasures_begin = 0;
   std::uint64_t committed = 0;
-  std::array<std::uint64_t, kGuardGroups> changed_and_gone{};  // Per group of keys: the latest commit of one that left.
+  std::vector<std::uint64_t> changed_and_gone = std::vector<std::uint64_t>(kGuardGroups);  // Per group of keys: the latest commit of one that left.
   std::size_t hand = 0;
   std::shared_ptr<const StateReader> reader;
   std::string prefix;
@@ -202,7 +202,7 @@ struct KeyedState::Impl {
     dirty.clear();
     erasures.clear();
     erasures_begin = 0;
-    changed_and_gone.fill(0);
+    std::fill(changed_and_gone.begin(), changed_and_gone.end(), 0);
   }
 
   Entry* new_block(std::size_t key_bytes, std::uint32_t size) {
@@ -298,24 +298,31 @@ struct KeyedState::Impl {
     slots[hole] = {};
   }
 
+  // The clock's hand goes through the slots in runs of a cache line or two that lie all over the index. In order, it would
+  // leave the part behind it empty and the part ahead full, and lookups there would probe for ever.
+  std::size_t hand_slot() const {
+    return (((hand >> 4) * 0x9e3779b1U << 4) | (hand & 15)) & mask;
+  }
+
   // Looks at a few slots; `keep` is never evicted. Returns true if anything was.
   bool evict(const Entry* keep) {
     bool any = false;
     for (int step = 0; step < kEvictionSteps && resident_bytes() > budget_bytes; ++step) {
-      Slot& slot = slots[hand];
+      const std::size_t at = hand_slot();
+      Slot& slot = slots[at];
       if (slot.entry == 0) {
-        hand = (hand + 1) & mask;
+        ++hand;
       } else if ((slot.entry & 1) != 0) {
         slot.entry &= ~std::uintptr_t{1};
-        hand = (hand + 1) & mask;
+        ++hand;
       } else {
         Entry* entry = entry_of(slot);
         if (entry == keep || entry->dirty_at != kNotDirty || entry->commit > committed) {
-          hand = (hand + 1) & mask;
+          ++hand;
         } else {
           any = any || !entry->absent;
           ++evictions;
-          remove_at(hand);  // The next of its run may have moved here: the hand stays.
+          remove_at(at);  // The next of its run may have moved here: the hand stays.
         }
       }
     }
@@ -466,7 +473,7 @@ void KeyedState::erase(std::string_view key) {
 
 void KeyedState::erase_existing(std::string_view key) {
   Impl& s = *impl_;
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = index_hash(key);
   if (const std::size_t at = s.probe(hash, key); s.slots[at].entry == 0) {
     Entry* entry = s.insert(at, hash, key, 0, /*absent=*/true, /*stored=*/true);
     s.mark_dirty(entry);
