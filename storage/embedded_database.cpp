@@ -67,6 +67,9 @@ EmbeddedDatabase::~EmbeddedDatabase() {
   if (!db_) return;
   // A clean end leaves nothing to a power cut. A failure here cannot be told to anyone, and costs what `sync` allows.
   if (!options_.read_only && options_.sync != SyncPolicy::kNever && !broken()) static_cast<void>(sync_now());
+  // With the write buffers in files the next one to open, often a command that only reads, finds no log to read through.
+  if (!options_.read_only && !broken())
+    db_->Flush(rocksdb::FlushOptions(), {families_.begin(), families_.end()}).PermitUncheckedError();
   close_sync_mark(mark_file_);
   for (rocksdb::ColumnFamilyHandle* handle : families_) db_->DestroyColumnFamilyHandle(handle);
   db_->DestroyColumnFamilyHandle(default_family_);
