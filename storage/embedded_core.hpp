@@ -46,6 +46,7 @@ class EmbeddedDatabase {
   void start_syncing();
   Result<void> sync_now();
   Result<void> check_sync_mark();
+  std::uint64_t log_bytes() const;          // Of the write-ahead log.
   std::uint64_t background_errors() const;  // So far.
   bool broken() const;                      // Something failed that Resume() has not repaired.
 

@@ -12,6 +12,9 @@
 
 namespace weir {
 namespace fs = std::filesystem;
+namespace {
+constexpr std::uint64_t kLogBytesLeft = 4u << 20;  // Read in some 10 ms: no reason to write files at a clean end.
+}
 
 Result<std::unique_ptr<EmbeddedDatabase>> EmbeddedDatabase::open(const EmbeddedLogOptions& options) {
   std::unique_ptr<EmbeddedDatabase> out(new EmbeddedDatabase);
@@ -55,6 +58,14 @@ Result<std::unique_ptr<EmbeddedDatabase>> EmbeddedDatabase::open(const EmbeddedL
   return out;
 }
 
+std::uint64_t EmbeddedDatabase::log_bytes() const {
+  rocksdb::VectorLogPtr files;
+  std::uint64_t bytes = 0;
+  if (db_->GetSortedWalFiles(files).ok())
+    for (const auto& file : files) bytes += file->SizeFileBytes();
+  return bytes;
+}
+
 EmbeddedDatabase::~EmbeddedDatabase() {
   if (syncer_.joinable()) {
     {
@@ -68,7 +79,7 @@ EmbeddedDatabase::~EmbeddedDatabase() {
   // A clean end leaves nothing to a power cut. A failure here cannot be told to anyone, and costs what `sync` allows.
   if (!options_.read_only && options_.sync != SyncPolicy::kNever && !broken()) static_cast<void>(sync_now());
   // With the write buffers in files the next one to open, often a command that only reads, finds no log to read through.
-  if (!options_.read_only && !broken())
+  if (!options_.read_only && !broken() && log_bytes() > kLogBytesLeft)
     db_->Flush(rocksdb::FlushOptions(), {families_.begin(), families_.end()}).PermitUncheckedError();
   close_sync_mark(mark_file_);
   for (rocksdb::ColumnFamilyHandle* handle : families_) db_->DestroyColumnFamilyHandle(handle);
