@@ -54,14 +54,21 @@ const Lines& outcomes() {
   return lines;
 }
 
+FieldSpec field(const char* name, FieldKind kind) {
+  FieldSpec out;
+  out.name = name;
+  out.kind = kind;
+  return out;
+}
+
 EventSchema flights_schema() {
   EventSchema schema;
   schema.id = "id";
   schema.time = "ts";
   for (const char* name : {"month", "weekday", "hour", "carrier", "origin", "dest"})
-    schema.fields.push_back({.name = name, .kind = FieldKind::kCategory, .bins = {}});
+    schema.fields.push_back(field(name, FieldKind::kCategory));
   for (const char* name : {"distance", "sched_dur", "temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib", "dep_delay"})
-    schema.fields.push_back({.name = name, .kind = FieldKind::kNumber, .bins = {}});
+    schema.fields.push_back(field(name, FieldKind::kNumber));
   return schema;
 }
 
