@@ -31,13 +31,15 @@ class EmbeddedTaskStore final : public TaskStore {
     std::string body;
     TRY_ASSIGN(const bool found, database.get(ColumnFamily::kMeta, task_key_, body));
     if (found && !decode(body, entry_)) return malformed(ColumnFamily::kMeta, task_key_);
-    if (!database.options().read_only) {
-      ++entry_.attempts;
-      TRY(database.put_meta(task_key_, encode(entry_), /*force_sync=*/true));
-      crash_point("recover.after_attempt");
-    }
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
-    return Recovered{entry_.last_commit, entry_.positions, make_embedded_state(core_, spec_, last_commit_), entry_.attempts};
+    return Recovered{entry_.last_commit, entry_.positions, make_embedded_state(core_, spec_, last_commit_), entry_.attempts + 1};
+  }
+
+  Result<void> count_attempt() override {
+    ++entry_.attempts;
+    TRY(core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/true));
+    crash_point("recover.after_attempt");
+    return {};
   }
 
   Result<CommitId> commit(Transaction& transaction) override {

@@ -135,8 +135,13 @@ class MemoryTaskStore final : public TaskStore {
 
   Result<Recovered> recover() override {
     std::lock_guard lock(core_->mutex);
+    return Recovered{task_->last_commit, task_->positions, std::make_shared<MemoryState>(core_, task_), task_->attempts + 1};
+  }
+
+  Result<void> count_attempt() override {
+    std::lock_guard lock(core_->mutex);
     ++task_->attempts;
-    return Recovered{task_->last_commit, task_->positions, std::make_shared<MemoryState>(core_, task_), task_->attempts};
+    return {};
   }
 
   Result<CommitId> commit(Transaction& transaction) override {

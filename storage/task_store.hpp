@@ -19,9 +19,12 @@ class TaskStore {
  public:
   virtual ~TaskStore() = default;
 
-  // Fences every other owner, counts an attempt (durably, before it returns), and gives the task's last committed positions
-  // and state. Call once, before the first commit.
+  // Fences every other owner, and gives the task's last committed positions and state. Call once, before the first commit.
   virtual Result<Recovered> recover() = 0;
+
+  // Counts an attempt, durably on return. Call once, before the first record is processed: a start that ends before has
+  // proved nothing against that record. REQUIRES: recovered, no commit in flight.
+  virtual Result<void> count_attempt() = 0;
 
   // Makes records, state, positions and order durable together: on return they survive kill -9 (a power cut as `sync`
   // says) and are visible to readers, in this order of commits. On an error nothing of it is visible. Calls order.bytes(),

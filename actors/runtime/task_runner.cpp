@@ -162,7 +162,14 @@ bool TaskRunner::sources_ended() {
   return any;
 }
 
+Result<void> TaskRunner::count_attempt() {
+  if (attempt_counted_) return {};
+  attempt_counted_ = true;
+  return store_->count_attempt();
+}
+
 Result<void> TaskRunner::process_one(InputQueue& queue) {
+  TRY(count_attempt());
   Input& input = input_of(queue);
   CommitSlot::Work& work = slot_.open();
   if (InputBatch* batch = queue.head_batch(); batch != input.adopted) {
@@ -219,6 +226,7 @@ bool TaskRunner::backlog() const {
 }
 
 Result<void> TaskRunner::hand_over() {
+  TRY(count_attempt());
   CommitSlot::Work& work = slot_.open();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];

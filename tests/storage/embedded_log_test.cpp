@@ -88,7 +88,7 @@ class EmbeddedCrash : public testing::TestWithParam<std::tuple<const char*, int>
     create_topics(**log);
     auto store = (*log)->open_task({"inference", PartitionId(0)});
     auto recovered = (*store)->recover();
-    if (!recovered) std::exit(2);
+    if (!recovered || !(*store)->count_attempt()) std::exit(2);
     for (std::uint64_t n = recovered->last_commit.value + 1, end = n + 4; n < end; ++n) {
       if (!commit(**store, n)) std::exit(3);
       std::ofstream(path.string() + ".acknowledged", std::ios::trunc) << n;

@@ -183,8 +183,10 @@ TEST_P(LogContract, CountsAttemptsUntilTheNextCommit) {
   for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
     auto store = open_task(log());
     EXPECT_EQ(recover(*store).attempts, attempt);
+    ASSERT_OK(store->count_attempt());
     store.reset();
     backend_->restart();
+    EXPECT_EQ(recover(*open_task(log())).attempts, attempt + 1) << "a start that takes no record does not count";
   }
   {
     auto store = open_task(log());
