@@ -9,9 +9,8 @@ set -euo pipefail
 
 build=(
   ccache cmake g++ ninja-build pkg-config
-  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libeigen3-dev libfmt-dev libgtest-dev libhwy-dev libisal-dev
-  libprotobuf-dev librapidcheck-dev librocksdb-dev libsimdjson-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev
-  liblz4-dev libzstd-dev protobuf-compiler zlib1g-dev
+  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libisal-dev liblz4-dev libprotobuf-dev
+  librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 test=(clang-14 libclang-rt-14-dev llvm-14 python3)  # The fuzz targets need clang's libFuzzer; llvm-14 its symboliser.
 format=(clang-format-14)
