@@ -35,6 +35,7 @@ struct CheckArguments {
 struct InitArguments {
   std::string logs;         // Sample files; "-": standard input.
   std::string outcomes;
+  std::string label;        // The field with the label, of the outcomes, or of the lines themselves.
   std::string name;
   std::string output;       // "-": standard output.
   bool force = false;

@@ -17,13 +17,15 @@ namespace weir::cli {
 namespace {
 
 constexpr std::size_t kSampleLines = 500;
-constexpr std::size_t kCategoryValuesMax = 50;
 
 struct Column {
-  std::uint64_t count = 0, numbers = 0, times = 0;
-  std::set<std::string> values;  // At most kCategoryValuesMax + 1, but all of them for a candidate id.
+  std::uint64_t count = 0, numbers = 0, times = 0, with_spaces = 0;
+  std::set<std::string> values;
   bool distinct = true;
 };
+
+// Words that recur are a category, also when many; what hardly ever recurs, or reads like a sentence, is text.
+bool is_category(const Column& column) { return column.values.size() * 2 <= column.count + 2 && column.with_spaces * 2 <= column.count; }
 
 struct Sample {
   std::string format;
@@ -73,6 +75,7 @@ void see(Sample& sample, const std::string& name, const std::string& value) {
   ++column.count;
   column.numbers += is_number(value);
   column.times += is_iso_time(value);
+  column.with_spaces += value.find(' ') != std::string::npos;
   if (!column.values.insert(value).second) column.distinct = false;
 }
 
@@ -202,7 +205,13 @@ Result<int> init_command(const InitArguments& arguments) {
     name = name.substr(0, name.find('.'));
   }
   if (!valid_name(name)) name = "pipeline";
-  const std::string id = id_of(logs), time = time_of(logs), label = label_of(logs);
+  const std::string id = id_of(logs), time = time_of(logs);
+  const std::string label = outcomes.lines == 0 && !arguments.label.empty() ? arguments.label : label_of(logs);
+  if (!arguments.label.empty()) {
+    const auto& names = outcomes.lines > 0 ? outcomes.names : logs.names;
+    if (std::find(names.begin(), names.end(), arguments.label) == names.end())
+      return Error{ErrorCode::kNotFound, "--label " + arguments.label + ": no such field in the sample"};
+  }
 
   std::string out = "# Made by weir init from " + std::to_string(lines.size()) + " lines: a guess to correct. Every key: configs/reference.yaml.\n";
   out += "version: 1\nname: " + word(name) + "\n\nsources:\n";
@@ -213,27 +222,27 @@ Result<int> init_command(const InitArguments& arguments) {
   out += "    id: " + (id.empty() ? "id                    # Not found in the sample: name the field that identifies a record." : word(id)) + "\n";
   out += "    time: " + (time.empty() ? "ts                  # Not found in the sample: name the field with the event time." : word(time)) + "\n";
   out += "    time_format: " + time_format_of(logs, time) + "\n";
-  if (!label.empty()) out += "    label: " + word(label) + "                # The line carries its own label: take it out of `fields`, as here.\n";
+  if (!label.empty()) out += "    label: " + word(label) + "                # The line carries its own label: it is not one of the fields.\n";
   out += "    fields:                     # number, category, or hashed_text; missing: mean, zero, last, indicator\n";
   std::string first_category;
   for (const std::string& field : logs.names) {
     if (field == id || field == time || field == label) continue;
     const auto found = logs.columns.find(field);
     const bool number = found != logs.columns.end() && found->second.count > 0 && found->second.numbers == found->second.count;
-    const bool category = found == logs.columns.end() ? field != "message" : found->second.values.size() <= kCategoryValuesMax;
+    const bool category = found == logs.columns.end() ? field != "message" : is_category(found->second);
     out += "      - {name: " + word(field) + ", kind: " + (number ? "number" : category ? "category" : "hashed_text") + "}\n";
     if (!number && category && first_category.empty()) first_category = field;
   }
   if (outcomes.lines > 0) {
-    const std::string outcome_id = id_of(outcomes), outcome_time = time_of(outcomes), outcome_label = label_of(outcomes);
+    const std::string outcome_id = id_of(outcomes), outcome_time = time_of(outcomes), outcome_label = arguments.label.empty() ? label_of(outcomes) : arguments.label;
     out += "  outcomes:\n    format: " + outcomes.format + "\n    id: " + word(outcome_id.empty() ? "id" : outcome_id) + "\n    time: " +
            word(outcome_time.empty() ? "ts" : outcome_time) + "\n    time_format: " + time_format_of(outcomes, outcome_time) + "\n    label: " +
            (outcome_label.empty() ? "label              # Not found in the sample: name the field with the label." : word(outcome_label)) + "\n";
   } else if (label.empty()) {
-    out += "  outcomes:                     # No sample given: what comes later and says how it went.\n    label: label\n";
+    out += "  outcomes:                     # What comes later and says how it went. No sample was given (--outcomes), nor --label for\n    label: label                # lines that carry their label themselves; so they are awaited from: weir produce outcomes\n";
   }
-  out += "\nfeatures: ";
-  out += first_category.empty() ? "[]\n" : "\n  - {aggregate: mean, of: label, by: [" + word(first_category) + "], half_life: 1 day, prior: 10}\n";
+  out += "\nfeatures:";
+  out += first_category.empty() ? " []\n" : "\n  - {aggregate: mean, of: label, by: [" + word(first_category) + "], half_life: 1 day, prior: 10}\n";
   out += "\nmodel: {kind: logistic}         # linear for a label that is a number\ngate: {kind: conformal, coverage: 0.9}\n";
 
   const std::string path = arguments.output.empty() ? name + ".yaml" : arguments.output;

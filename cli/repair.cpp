@@ -3,7 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
 #include "cli/progress.hpp"
-#include "pipelines/launcher.hpp"
+#include "pipelines/repair.hpp"
 
 namespace weir::cli {
 

@@ -25,13 +25,11 @@ inline constexpr std::array<Word<AgeFrom>, 2> kAgesFrom = {{{AgeFrom::kOutcome, 
 inline constexpr std::array<Word<Learning>, 2> kLearning = {{{Learning::kCoupled, "coupled"}, {Learning::kFree, "free"}}};
 inline constexpr std::array<Word<OrderMode>, 3> kOrders = {{{OrderMode::kAuto, "auto"}, {OrderMode::kEventTime, "event_time"}, {OrderMode::kArrival, "arrival"}}};
 inline constexpr std::array<Word<SyncMode>, 3> kSyncModes = {{{SyncMode::kAlways, "always"}, {SyncMode::kInterval, "interval"}, {SyncMode::kNever, "never"}}};
-inline constexpr std::array<Word<Delivery>, 2> kDeliveries = {{{Delivery::kExactlyOnce, "exactly_once"}, {Delivery::kAtLeastOnce, "at_least_once"}}};
 inline constexpr std::array<Word<LogKind>, 2> kLogKinds = {{{LogKind::kEmbedded, "embedded"}, {LogKind::kMemory, "memory"}}};
 inline constexpr std::array<Word<GateKind>, 2> kGates = {{{GateKind::kConformal, "conformal"}, {GateKind::kOff, "off"}}};
 inline constexpr std::array<Word<GatePolicy>, 3> kGatePolicies = {{{GatePolicy::kFlag, "flag"}, {GatePolicy::kBaseRate, "base_rate"}, {GatePolicy::kDrop, "drop"}}};
 inline constexpr std::array<Word<OptimizerKind>, 5> kOptimizers = {{{OptimizerKind::kSgd, "sgd"}, {OptimizerKind::kAdam, "adam"}, {OptimizerKind::kAdamW, "adamw"}, {OptimizerKind::kAdaGrad, "adagrad"}, {OptimizerKind::kFtrl, "ftrl"}}};
 inline constexpr std::array<Word<ScheduleKind>, 4> kSchedules = {{{ScheduleKind::kConstant, "constant"}, {ScheduleKind::kStep, "step"}, {ScheduleKind::kExponential, "exponential"}, {ScheduleKind::kCosine, "cosine"}}};
-inline constexpr std::array<Word<ReplayKind>, 2> kReplayKinds = {{{ReplayKind::kUniform, "uniform"}, {ReplayKind::kStratified, "stratified"}}};
 inline constexpr std::array<Word<WaitMode>, 2> kWaitModes = {{{WaitMode::kFutex, "futex"}, {WaitMode::kSpin, "spin"}}};
 inline constexpr std::array<Word<ParseMode>, 2> kParseModes = {{{ParseMode::kAhead, "ahead"}, {ParseMode::kTask, "task"}}};
 

@@ -164,7 +164,6 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(2, "capacity", std::to_string(c.trainer.replay.capacity));
   w.line(2, "every", std::to_string(c.trainer.replay.every));
   w.line(2, "batch", std::to_string(c.trainer.replay.batch));
-  w.line(2, "kind", words::text_of(words::kReplayKinds, c.trainer.replay.kind));
   w.line(1, "schedule", "");
   w.line(2, "kind", words::text_of(words::kSchedules, c.trainer.schedule.kind));
   w.line(2, "factor", number(c.trainer.schedule.factor));
@@ -185,7 +184,6 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "sync_interval", duration_text(c.sync_interval));
   w.line(0, "backup_interval", duration_text(c.backup_interval));
   w.line(0, "memory_budget", size_text(c.memory_budget));
-  w.line(0, "delivery", words::text_of(words::kDeliveries, c.delivery));
   w.line(0, "max_line", size_text(c.max_line));
   w.line(0, "log", "");
   w.line(1, "kind", words::text_of(words::kLogKinds, c.log.kind));
@@ -196,8 +194,6 @@ std::string to_yaml(const PipelineConfig& c) {
   w.flag(1, "lock_memory", c.placement.lock_memory);
   w.line(1, "wait", words::text_of(words::kWaitModes, c.placement.wait));
   w.line(1, "parse", words::text_of(words::kParseModes, c.placement.parse));
-  w.line(0, "process", text(c.process));
-  w.line(0, "standby", std::to_string(c.standby));
   w.line(0, "retention", c.retention.empty() ? "{}" : "");
   for (const auto& [topic, retention] : c.retention) {
     std::string parts;

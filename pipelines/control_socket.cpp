@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,7 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kConnectionsMax = 32;
+constexpr int kFarewellMs = 500;
 constexpr const char* kSocketName = "weir.sock";
 
 std::string system_error(const std::string& what) { return what + ": " + std::strerror(errno); }
@@ -202,6 +204,10 @@ ControlServer::~ControlServer() {
   const std::uint64_t one = 1;
   if (impl.wake >= 0 && ::write(impl.wake, &one, sizeof one) < 0) impl.stop = 1;
   if (impl.thread.joinable()) impl.thread.join();
+  // Who follows a topic gets its last records and a clean end; who does not take them in time is cut off.
+  for (Impl::Client& client : impl.clients) ::shutdown(client.fd, SHUT_RD);
+  const auto all_done = [&] { return std::all_of(impl.clients.begin(), impl.clients.end(), [](const Impl::Client& client) { return client.done.load(); }); };
+  for (int waited_ms = 0; waited_ms < kFarewellMs && !all_done(); waited_ms += 5) ::poll(nullptr, 0, 5);
   for (Impl::Client& client : impl.clients) ::shutdown(client.fd, SHUT_RDWR);
   for (Impl::Client& client : impl.clients) {
     client.thread.join();

@@ -1,7 +1,5 @@
 #include "pipelines/launcher.hpp"
 
-#include <array>
-#include <filesystem>
 #include <limits>
 
 #include "pipelines/recompute.hpp"
@@ -17,55 +15,7 @@ constexpr Duration kProgressEvery = std::chrono::milliseconds(100);
 constexpr Duration kStopPollEvery = std::chrono::milliseconds(10);
 
 constexpr std::size_t kViolationTextsMax = 100;
-constexpr std::array kComparedTopics = {Topic::kPredictions, Topic::kAbstained,   Topic::kExamples,
-                                        Topic::kUnjoined,    Topic::kDeadLetters, Topic::kModels};
-
 bool stopped(const std::atomic<int>* stop) { return stop != nullptr && stop->load() != 0; }
-
-// The files that the last restore_backup() put aside.
-Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  fs::path newest;
-  for (const auto& entry : fs::directory_iterator(config.data_dir, error))
-    if (entry.path().filename().string().starts_with("db.damaged-") &&
-        (newest.empty() || fs::last_write_time(entry.path()) > fs::last_write_time(newest)))
-      newest = entry.path();
-  if (newest.empty()) return Error{ErrorCode::kNotFound, "no files were put aside in '" + config.data_dir + "'"};
-  const fs::path view = fs::path(config.data_dir) / "run" / "damaged";
-  fs::create_directories(view, error);
-  fs::remove(view / "db", error);
-  fs::create_directory_symlink(fs::absolute(newest), view / "db", error);
-  if (error) return Error{ErrorCode::kIo, "link '" + (view / "db").string() + "': " + error.message()};
-  PipelineConfig at = config;
-  at.data_dir = view.string();
-  return open_log(at, /*read_only=*/true);
-}
-
-// Appends what `from` has of the topic beyond `to`'s end; stops at the first damaged batch. Returns the number of records.
-Result<std::uint64_t> salvage(Topic topic, PartitionId partition, TopicLog& from, TopicLog& to) {
-  TRY_ASSIGN(const TopicDescription description, to.describe(topic));
-  Offset end{0};
-  for (const PartitionDescription& p : description.partitions)
-    if (p.partition == partition) end = p.end;
-  TRY_ASSIGN(const auto store, to.open_task({"salvage." + std::string(short_name(topic)), partition}));
-  TRY_ASSIGN([[maybe_unused]] const Recovered recovered, store->recover());
-  auto reader = from.open_reader(topic, partition, end);
-  if (!reader.ok()) return std::uint64_t(0);
-  std::uint64_t count = 0;
-  for (;;) {
-    const auto batch = (*reader)->poll(Duration(0));
-    if (!batch.ok() || *batch == nullptr || (*batch)->base() > end) return count;
-    Transaction transaction;
-    (*batch)->for_each([&](Offset offset, const Record& record) {
-      if (offset < end) return;
-      transaction.append(topic, record);
-      end = offset.next();
-      ++count;
-    });
-    if (!transaction.empty()) TRY(store->commit(transaction));
-  }
-}
 
 }  // namespace
 
@@ -140,53 +90,10 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
   report.recomputed = true;
   for (const Topic topic : kComparedTopics) {
     TRY_ASSIGN(const std::uint64_t differences,
-               compare_topic(topic, PartitionId(0), *log, *copy, kViolationTextsMax, report.violations));
+               compare_topic(topic, PartitionId(0), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
     report.violation_count += differences;
   }
   return report;
-}
-
-Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, const RunOptions& options) {
-  std::vector<std::string> done;
-  const auto backups = list_backups(config.data_dir);
-  if (backups.empty())
-    return Error{ErrorCode::kNotFound, "data directory '" + config.data_dir +
-                                           "': no whole backup to go on from; delete the directory and run again from the inputs"};
-  const std::string backup = backups.back();
-  TRY(restore_backup(config.data_dir, backup));
-  done.push_back("restored backup " + backup + "; the damaged files are kept beside it (db.damaged-*)");
-  const auto damaged = open_damaged(config);
-  if (!damaged.ok()) done.push_back("the damaged files cannot be read at all: " + damaged.error().what);
-
-  // Inputs that live in topics: what was appended after the backup is taken from the damaged log, as far as it reads.
-  TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
-  {
-    TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/false));
-    TRY(create_topics(config, *log));
-    if (damaged.ok())
-      for (const TaskPlan& task : plan.tasks)
-        for (const InputPlan& input : task.inputs)
-          if (input.parsed && !input.open_source) {
-            TRY_ASSIGN(const std::uint64_t salvaged, salvage(input.topic, input.partition, **damaged, *log));
-            done.push_back("took " + std::to_string(salvaged) + " records of " + input.topic_name + " from the damaged files");
-          }
-  }
-  TRY_ASSIGN(const RunSummary summary, run_pipeline(config, options));
-  done.push_back("computed " + std::to_string(summary.total.events) + " events again");
-  if (!damaged.ok()) return done;
-
-  TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
-  for (const Topic topic : kComparedTopics) {
-    std::vector<std::string> texts;
-    const auto differences = compare_topic(topic, PartitionId(0), **damaged, *log, 3, texts);
-    if (!differences.ok()) {
-      done.push_back(std::string(short_name(topic)) + ": compared up to the damage (" + differences.error().what + ")");
-    } else {
-      done.push_back(std::string(short_name(topic)) + ": " + std::to_string(*differences) + " records differ from what had been published");
-    }
-    for (std::string& text : texts) done.push_back("  " + std::move(text));
-  }
-  return done;
 }
 
 }  // namespace weir

@@ -47,7 +47,7 @@ struct RunOptions {
   std::function<void()> on_ending;
 };
 
-// kConfig, kInUse, kFenced, kCorruption, kVersion, kIo, kFull, kInvalidInput: as in docs/operations.md.
+// Errors: docs/operations.md says of each code what to do.
 Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& options);
 
 struct VerifyOptions {
@@ -65,9 +65,5 @@ struct VerifyReport {
 
 // Checks what must hold (docs/architecture.md §3) over a data directory that no process holds.
 Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyOptions& options);
-
-// Opens a damaged directory from its newest whole backup and recomputes up to where it was, comparing with what had been
-// published. Returns what was done, a line each.
-Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, const RunOptions& options);
 
 }  // namespace weir

@@ -591,7 +591,6 @@ void read_trainer(Section& root, TrainerConfig& out) {
     r.whole("capacity", out.replay.capacity, 0u, 10'000'000u);
     r.whole("every", out.replay.every, 0u);
     r.whole("batch", out.replay.batch, 1u, 100'000u);
-    r.word("kind", words::kReplayKinds, out.replay.kind);
     r.finish();
     if (out.replay.every > 0 && out.replay.capacity == 0)
       r.refuse(*r.node()->find("capacity"), "capacity", "at least 1 where replay.every is set");
@@ -721,13 +720,12 @@ bool valid_name(std::string_view name) {
 
 OrderMode PipelineConfig::resolved_order() const {
   if (order != OrderMode::kAuto) return order;
-  const bool outcomes_end = outcomes.ends() || outcomes_schema.label.empty();
-  return logs.ends() && outcomes_end ? OrderMode::kEventTime : OrderMode::kArrival;
+  return logs.ends() && (outcomes.ends() || !has_outcomes()) ? OrderMode::kEventTime : OrderMode::kArrival;
 }
 
 std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
   if (idle_timeout) return idle_timeout;
-  if (logs.ends() && (outcomes.ends() || outcomes_schema.label.empty())) return std::nullopt;
+  if (logs.ends() && (outcomes.ends() || !has_outcomes())) return std::nullopt;
   return std::chrono::seconds(10);
 }
 
@@ -850,10 +848,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   root.duration("sync_interval", config.sync_interval, Duration(1000));
   root.duration("backup_interval", config.backup_interval);
   root.size("memory_budget", config.memory_budget, std::uint64_t(1) << 20, std::uint64_t(1) << 44);
-  root.word("delivery", words::kDeliveries, config.delivery);
   read_placement(root, config.placement);
-  root.text("process", config.process);
-  root.whole("standby", config.standby, 0u, 16u);
   read_retention(root, config);
   read_topics(root, config);
   {

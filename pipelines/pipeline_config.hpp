@@ -35,12 +35,10 @@ struct SourceConfig {
 enum class Learning : std::uint8_t { kCoupled, kFree };
 enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
 enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
-enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
 enum class GateKind : std::uint8_t { kConformal, kOff };
 enum class GatePolicy : std::uint8_t { kFlag, kBaseRate, kDrop };
 enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW, kAdaGrad, kFtrl };
 enum class ScheduleKind : std::uint8_t { kConstant, kStep, kExponential, kCosine };
-enum class ReplayKind : std::uint8_t { kUniform, kStratified };
 enum class PinMode : std::uint8_t { kAuto, kOff, kCpus };
 enum class WaitMode : std::uint8_t { kFutex, kSpin };
 enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader's thread, or on the task's own.
@@ -65,7 +63,6 @@ struct ReplayConfig {
   std::uint32_t capacity = 1000;  // Examples kept; 0: no replay.
   std::uint32_t every = 0;        // A replay batch after so many outcomes; 0: never.
   std::uint32_t batch = 32;
-  ReplayKind kind = ReplayKind::kUniform;
   bool operator==(const ReplayConfig&) const = default;
 };
 
@@ -152,16 +149,15 @@ struct PipelineConfig {
   Duration sync_interval = std::chrono::milliseconds(100);
   Duration backup_interval = std::chrono::minutes(10);  // 0: no backups.
   std::uint64_t memory_budget = std::uint64_t(64) << 20;
-  Delivery delivery = Delivery::kExactlyOnce;
   std::uint64_t max_line = std::uint64_t(1) << 20;
 
   LogConfig log;
   PlacementConfig placement;
-  std::string process;             // Empty: host name + hash of data_dir.
-  std::uint32_t standby = 0;
   std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
   std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
 
+  // False where the log lines carry their labels themselves and nothing comes later.
+  bool has_outcomes() const { return !outcomes_schema.label.empty(); }
   // What `auto` comes to. Event time for inputs that end (files without follow), arrival for live traffic; inputs that end
   // are always waited for (nullopt: no idle timeout), others 10 s.
   OrderMode resolved_order() const;

@@ -1,7 +1,7 @@
 #pragma once
 // Computes tasks again from their inputs and their order alone, in memory, and compares what they publish.
 
-#include <atomic>
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +12,10 @@
 #include "storage/topic_log.hpp"
 
 namespace weir {
+
+// The topics whose records are the same however often they are computed.
+inline constexpr std::array kComparedTopics = {Topic::kPredictions, Topic::kAbstained,   Topic::kExamples,
+                                               Topic::kUnjoined,    Topic::kDeadLetters, Topic::kModels};
 
 struct RecomputeProgress {
   std::uint64_t records = 0;  // Input records processed so far.
@@ -25,8 +29,10 @@ Result<void> recompute(const std::vector<TaskPlan>& plans, TopicLog& original, T
                        const std::function<bool(const RecomputeProgress&)>& go_on);
 
 // Compares the sequences of (key, value, weir-* headers) of one partition. Each difference: topic, partition, offset, what was
-// found and expected; what retention or compaction took from `original` is left out. Returns the number of differences; at most `texts_max` are described.
-Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, TopicLog& original, TopicLog& copy,
+// found and expected; what retention or compaction took from `original` is left out, and, with kPublished, what `copy` has beyond
+// its end. Returns the number of differences; at most `texts_max` are described.
+enum class CompareTo : std::uint8_t { kEnd, kPublished };
+Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, TopicLog& original, TopicLog& copy, CompareTo to,
                                     std::size_t texts_max, std::vector<std::string>& texts);
 
 }  // namespace weir

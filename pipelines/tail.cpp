@@ -99,10 +99,11 @@ Result<void> tail_topic(TopicLog& log, const TailOptions& options, const std::at
   ByteBuffer out;
   std::uint64_t count = 0;
   const auto stopped = [&] { return stop != nullptr && stop->load() != 0; };
-  while (!stopped()) {
+  for (;;) {
+    const bool follow = options.follow && !stopped();  // Looked at before the reading: what was appended until the end is read.
     bool any = false;
     for (Partition& partition : partitions) {
-      TRY_ASSIGN(const auto batch, partition.reader->poll(options.follow && partitions.size() == 1 ? kFollowWait : Duration(0)));
+      TRY_ASSIGN(const auto batch, partition.reader->poll(follow && partitions.size() == 1 ? kFollowWait : Duration(0)));
       if (batch == nullptr) continue;
       any = true;
       Result<void> result;
@@ -118,7 +119,7 @@ Result<void> tail_topic(TopicLog& log, const TailOptions& options, const std::at
       });
       TRY(std::move(result));
       if (!whole) return Error{ErrorCode::kCorruption, topic.spec.name + ": a batch at offset " + std::to_string(batch->base().value) + " that does not decode"};
-      if (!open || stopped()) return {};
+      if (!open) return {};
       if (options.follow && !out.empty()) {
         if (!sink(out.view())) return {};
         out.clear();
@@ -126,7 +127,7 @@ Result<void> tail_topic(TopicLog& log, const TailOptions& options, const std::at
     }
     if (options.limit > 0 && count == options.limit) break;
     if (any) continue;
-    if (!options.follow) break;
+    if (!follow) break;
     if (!sink({})) return {};  // Tells whether anybody still listens.
   }
   if (!out.empty()) sink(out.view());

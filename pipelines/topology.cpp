@@ -12,6 +12,11 @@ namespace {
 
 constexpr PartitionId kPartition{0};
 
+// The others belong to stages that are planned.
+bool in_use(Topic topic) {
+  return topic != Topic::kSums && topic != Topic::kCapacity && topic != Topic::kCandidates && topic != Topic::kMetrics;
+}
+
 SyncPolicy sync_policy(SyncMode mode) {
   switch (mode) {
     case SyncMode::kAlways: return SyncPolicy::kAlways;
@@ -107,6 +112,7 @@ Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool re
 
 Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
   for (const TopicTraits& traits : topic_table()) {
+    if (!in_use(traits.topic)) continue;
     TopicSpec spec;
     spec.topic = traits.topic;
     spec.name = config.topic_name(traits.topic);
@@ -133,7 +139,7 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   if (config.learning == Learning::kCoupled) inference.idle_steps = config.trainer.idle_steps;
   TRY_ASSIGN(const TaskKind kind, task_kind(config));
   add_source(config, Topic::kLogs, kind, plan, inference);
-  add_source(config, Topic::kOutcomes, kind, plan, inference);
+  if (config.has_outcomes()) add_source(config, Topic::kOutcomes, kind, plan, inference);
 
   if (config.learning == Learning::kFree) {
     inference.inputs.push_back(fed_back(config, InputId::kModels, Topic::kModels, kLearningTask, false));

@@ -92,6 +92,33 @@ TEST_F(Cli, RunsAFileToItsEndReportsItAndGoesOnFromThere) {
   EXPECT_EQ(run_weir({"inspect", "--data", path("d")}).exit_code, 0);
 }
 
+TEST_F(Cli, StartsThatTakeNoRecordAreNotHeldAgainstIt) {
+  write("events.jsonl", event_line(0) + event_line(1));
+  const std::vector<std::string> run = {"run", path("small.yaml"), "--data", path("d"), "--set", "sources.logs.files=[" + path("events.jsonl") + "]",
+                                        "--set", "sources.outcomes.files=[" + path("outcomes.jsonl") + "]"};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(run_weir(run).exit_code, 2);  // The outcomes are not there yet.
+  write("outcomes.jsonl", "");
+  const ProcessResult result = run_weir(run);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  EXPECT_NE(run_weir({"report", "--data", path("d"), "--json"}).out.find("\"predicted\":2,"), std::string::npos);
+}
+
+TEST_F(Cli, LinesThatCarryTheirLabelNeedNoOutcomes) {
+  std::string orders = "order_id,created,shop,amount,late\n";
+  for (int i = 0; i < 200; ++i) orders += std::to_string(i) + ",2024-03-01T00:0" + std::to_string(i / 60) + ":" + (i % 60 < 10 ? "0" : "") + std::to_string(i % 60) + "Z,s" + std::to_string(i % 3) + ",3.5," + std::to_string(i % 3 == 0) + "\n";
+  write("orders.csv", orders);
+  EXPECT_EQ(run_weir({"init", path("orders.csv"), "--output", path("orders.yaml"), "--label", "lat"}).exit_code, 2);
+  ASSERT_EQ(run_weir({"init", path("orders.csv"), "--output", path("orders.yaml"), "--label", "late"}).exit_code, 0);
+  const ProcessResult run = run_weir({"run", path("orders.yaml"), "--data", path("d")});  // Ends: nothing else is waited for.
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  const std::string report = run_weir({"report", "--data", path("d"), "--json"}).out;
+  EXPECT_NE(report.find("\"predicted\":200,"), std::string::npos) << report;
+  EXPECT_NE(report.find("\"labelled\":200,"), std::string::npos) << report;
+  const ProcessResult verify = run_weir({"verify", path("orders.yaml"), "--data", path("d"), "--recompute"});
+  EXPECT_EQ(verify.exit_code, 0) << verify.out << verify.err;
+}
+
 TEST_F(Cli, ARunningPipelineTakesRecordsAndAnswers) {
   Process pipeline({weir_binary().string(), "run", path("small.yaml"), "--data", path("d")});
   ASSERT_TRUE(wait_until([&] { return run_weir({"status", "--data", path("d"), "--json"}).out.find("\"running\":true") != std::string::npos; }));
@@ -112,8 +139,24 @@ TEST_F(Cli, ARunningPipelineTakesRecordsAndAnswers) {
   EXPECT_EQ(run_weir({"produce", "predictions", path("more.jsonl"), "--data", path("d")}).exit_code, 2);
   pipeline.send_signal(SIGTERM);
   EXPECT_EQ(pipeline.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
-  follower.wait(std::chrono::seconds(10));
+  EXPECT_EQ(follower.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));  // A follower hears of the end.
+  EXPECT_EQ(follower.err(), "");
   EXPECT_EQ(lines(run_weir({"tail", "predictions", "--data", path("d"), "--from-beginning"}).out), 51);
+}
+
+TEST_F(Cli, AFollowerOfAReplayGetsItsLastRecordToo) {
+  std::string events;
+  for (int i = 0; i < 3000; ++i) events += event_line(i);
+  write("events.jsonl", events);
+  write("outcomes.jsonl", "");
+  Process pipeline({weir_binary().string(), "run", path("small.yaml"), "--quiet", "--data", path("d"), "--set", "sources.logs.files=[]", "--set", "sources.outcomes.files=[" + path("outcomes.jsonl") + "]"});
+  ASSERT_TRUE(wait_until([&] { return run_weir({"status", "--data", path("d"), "--json"}).out.find("\"running\":true") != std::string::npos; }));
+  Process follower({weir_binary().string(), "tail", "logs", "--data", path("d"), "--from-beginning", "--follow"});
+  EXPECT_EQ(run_weir({"produce", "logs", path("events.jsonl"), "--data", path("d")}).exit_code, 0);
+  pipeline.send_signal(SIGINT);
+  EXPECT_EQ(pipeline.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+  EXPECT_EQ(follower.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+  EXPECT_EQ(lines(follower.out()), 3000);
 }
 
 TEST_F(Cli, InitWritesAConfigThatChecks) {

@@ -215,13 +215,13 @@ TEST(ConfigSet, NamesTheSetThatWasWrong) {
 
 TEST(ConfigPrint, GivesTheSameConfigAgain) {
   for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml"}) {
-    const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"process=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x"});
+    const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"schema.logs.key=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x"});
     ASSERT_TRUE(first.ok()) << first.text();
     const std::string printed = to_yaml(first.config);
     const ConfigCheck second = parse_config(printed, "printed");
     ASSERT_TRUE(second.ok()) << second.text() << printed;
     EXPECT_EQ(to_yaml(second.config), printed);
-    EXPECT_EQ(second.config.process, "a: b\"\t#");
+    EXPECT_EQ(second.config.logs_schema.key, "a: b\"\t#");
     EXPECT_EQ(second.config.placement, first.config.placement);
     EXPECT_EQ(second.config.trainer, first.config.trainer);
     EXPECT_EQ(second.config.retention, first.config.retention);
