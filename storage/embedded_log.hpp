@@ -32,7 +32,7 @@ struct EmbeddedLogOptions {
   // For commands on a directory that no process has open (kInUse else). recover() counts no attempt, commit gives kIo.
   bool read_only = false;
   std::uint64_t max_total_wal_bytes = 64u << 20;     // Bounds the time to open after a kill.
-  std::size_t log_write_buffer_bytes = 32u << 20;    // Memory: up to three of each, plus the cache.
+  std::size_t log_write_buffer_bytes = 16u << 20;    // Memory: up to three of each, plus the cache.
   std::size_t state_write_buffer_bytes = 16u << 20;
   std::size_t block_cache_bytes = 32u << 20;         // Of the state, its index and filters included.
   std::size_t batch_bytes = 256u << 10;              // Larger batches are cut at record boundaries.

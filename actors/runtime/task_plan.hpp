@@ -56,7 +56,7 @@ struct TaskPlan {
   Duration jump_max = std::chrono::hours(24);
   Duration commit_interval = std::chrono::milliseconds(1);
   std::uint64_t idle_steps = 0;      // Counted steps per turn without input.
-  std::uint64_t transaction_bytes_max = 16 << 20;
+  std::uint64_t transaction_bytes_max = 4 << 20;
   WaitPolicy wait = WaitPolicy::kFutex;
   int cpu = -1;                      // Pinned there; -1: not pinned.
   int nice = 0;
