@@ -35,7 +35,7 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
   out->last_backup_ns_ = out->started_ns_;
   plan.monitor_interval = std::min({Duration(std::chrono::seconds(1)), config.log.maintenance_interval,
                                     config.backup_interval.count() > 0 ? config.backup_interval : Duration::max()});
-  plan.maintain = [pipeline = out.get()] { return pipeline->maintain(); };
+  plan.maintain = [pipeline = out.get()](const auto& statuses) { return pipeline->maintain(statuses); };
   out->runtime_ = std::make_unique<Runtime>(std::move(plan), *out->log_, clock);
   return out;
 }
@@ -82,7 +82,7 @@ RunSummary RunningPipeline::summary() const {
   return out;
 }
 
-Result<void> RunningPipeline::maintain() {
+Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskStatus>>& statuses) {
   const std::int64_t now = clock_.monotonic_ns();
   if (now - last_retention_ns_ >= config_.log.maintenance_interval.count() * 1000) {
     last_retention_ns_ = now;
@@ -93,7 +93,7 @@ Result<void> RunningPipeline::maintain() {
       for (const InputPlan& input : task.inputs) {
         if (input.open_source) continue;
         std::int64_t floor = 0;
-        for (const auto& status : statuses())
+        for (const auto& status : statuses)
           if (status->task == task.name) floor = status->consumed[static_cast<std::size_t>(input.input)];
         floors.push_back({input.topic, input.partition, Offset(floor)});
       }

@@ -35,7 +35,8 @@ class RunningPipeline {
 
  private:
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
-  Result<void> maintain();
+  // On the monitor's thread, which outlives runtime_'s pointer: it gets the statuses handed.
+  Result<void> maintain(const std::vector<std::unique_ptr<TaskStatus>>& statuses);
 
   PipelineConfig config_;
   const Clock& clock_;

@@ -20,7 +20,7 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
                          std::to_string((now - progress) / 1'000'000'000) + " s while records wait");
         }
         if (plan->maintain)
-          if (const auto maintained = plan->maintain(); !maintained.ok())
+          if (const auto maintained = plan->maintain(*statuses); !maintained.ok())
             statuses->front()->warn("maintenance: " + maintained.error().what);
         self->delayed_send(self, plan->monitor_interval, tick_atom::value);
       },

@@ -19,7 +19,7 @@ struct RuntimePlan {
   int restarts_max = 5;                                   // Of one task, without a commit between them.
   Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
   // Called every `monitor_interval` on the monitor's thread: retention, backups. Errors are warnings.
-  std::function<Result<void>()> maintain;
+  std::function<Result<void>(const std::vector<std::unique_ptr<TaskStatus>>&)> maintain;
   Duration monitor_interval = std::chrono::seconds(1);
   Duration stall_after = std::chrono::seconds(30);        // No progress while records wait: reported.
 };

@@ -3,6 +3,8 @@
 // the end. Invariants: order: event_time with coupled learning gives byte for byte the topics of an unbroken run; every
 // combination recomputes to what it has published. Each point kills at least one run, or its test fails.
 #include <gtest/gtest.h>
+
+#include <tuple>
 #include <signal.h>
 
 #include "core/base/crash_point.hpp"
@@ -94,6 +96,22 @@ class Crash : public testing::TestWithParam<std::string_view> {
     }
     return topics;
   }
+  // A version that is promoted after the last event is adopted when more events come: so the first half is run to its end, and
+  // what crashes is the run over both, however fast the learner was.
+  static void run_first_half(const std::filesystem::path& directory, const FlightFiles& files, FlightsRun& run) {
+    std::string both[2];
+    for (const auto& [name, lines, list] : {std::tuple("logs", &files.event_lines, &both[0]), std::tuple("outcomes", &files.outcome_lines, &both[1])}) {
+      const auto middle = lines->begin() + static_cast<std::ptrdiff_t>(lines->size() / 2);
+      const auto first = directory / (std::string(name) + ".1.jsonl");
+      const auto second = directory / (std::string(name) + ".2.jsonl");
+      write_file(first, joined({lines->begin(), middle}));
+      write_file(second, joined({middle, lines->end()}));
+      *list = "sources." + std::string(name) + ".files=[" + first.string() + "," + second.string() + "]";
+      run.settings.push_back("sources." + std::string(name) + ".files=[" + first.string() + "]");
+    }
+    run.expect_run();
+    run.settings.insert(run.settings.end(), {both[0], both[1]});
+  }
   // True if the point was reached.
   static bool crash_and_go_on(std::string_view point, std::uint64_t hit, const Combination& combination) {
     const std::string at = std::string(point) + ":" + std::to_string(hit);
@@ -101,7 +119,8 @@ class Crash : public testing::TestWithParam<std::string_view> {
     const Surroundings surroundings = surroundings_of(point);
     const std::size_t events = flights(point).event_lines.size();
     const TemporaryDirectory directory;
-    const FlightsRun run(directory / "data", flights(point), settings_of(surroundings, combination));
+    FlightsRun run(directory / "data", flights(point), settings_of(surroundings, combination));
+    if (point == "model.adopted") run_first_half(directory.path(), flights(point), run);
     ProcessOptions armed;
     armed.env = {{"WEIR_CRASH_AT", at}};
     const ExitStatus killed = run_to_the_end(run, surroundings, events, armed);
