@@ -47,6 +47,7 @@ int fail(const Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // A limit on file sizes is an error of write(), too.
   std::signal(SIGPIPE, SIG_IGN);  // A reader that leaves (`| head`) is an error of write(), no reason to die half-way.
   CLI::App app{"Weir learns from a log while the log is being written.", "weir"};
   app.require_subcommand(1);

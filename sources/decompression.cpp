@@ -113,7 +113,7 @@ class GzipContent final : public DecodedContent {
         } else if (no_input_left_) {
           // What was decoded first: the error comes with the next call.
           if (given > 0) break;
-          return error("gzip", 0, "it ends in the middle of a member; the file is truncated: copy it again");
+          return error("gzip", 0, "it ends in the middle of a member; the file is truncated: copy it again and start in a new data directory");
         } else {
           no_input_left_ = true;  // The decoder may still hold bytes of output.
         }
@@ -147,7 +147,7 @@ class GzipContent final : public DecodedContent {
         between_members_ = true;
       } else if (came == 0 && no_input_left_) {
         if (given > 0) break;
-        return error("gzip", 0, "it ends in the middle of a member; the file is truncated: copy it again");
+        return error("gzip", 0, "it ends in the middle of a member; the file is truncated: copy it again and start in a new data directory");
       }
     }
     return given;
@@ -193,7 +193,7 @@ class ZstdContent final : public DecodedContent {
         TRY_ASSIGN(const bool more, fill(at, left));
         if (!more) {
           if (at_frame_end_ || given > 0) break;
-          return error("zstd", 0, "it ends in the middle of a frame; the file is truncated: copy it again");
+          return error("zstd", 0, "it ends in the middle of a frame; the file is truncated: copy it again and start in a new data directory");
         }
         in_ = {at, left, 0};
       }

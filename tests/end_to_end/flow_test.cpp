@@ -1,0 +1,86 @@
+// Goal: a learner that is a hundred times too slow grows the log, not the memory, and catches up with nothing lost.
+// Learning is free, and each outcome costs it a large replay batch. Inference is done long before; the learner's lag is then most
+// of the examples (a million of them in the full run).
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/end_to_end/flights_run.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace weir {
+namespace {
+
+std::int64_t peak_mb(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) / 1024;
+  return 0;
+}
+
+// The shipped two months again and again, a year later each time.
+void write_copies(const FlightFiles& from, int copies, FlightFiles& to) {
+  const auto write = [&](const std::vector<std::string>& lines, const std::filesystem::path& path) {
+    std::ofstream out(path, std::ios::binary);
+    for (int copy = 0; copy < copies; ++copy)
+      for (std::string line : lines) {
+        line.replace(line.find("\"id\":") + 5, 0, std::to_string(copy + 1) + (copy % 2 == 0 ? "0" : "00"));
+        line.replace(line.find("\"ts\":\"") + 6, 4, std::to_string(2013 + copy));
+        out << line << '\n';
+      }
+  };
+  write(from.event_lines, to.events);
+  write(from.outcome_lines, to.outcomes);
+}
+
+TEST(Flow, ASlowLearnerLagsInTheLogNotInMemory) {
+  const TemporaryDirectory directory;
+  FlightFiles files = cut_flights(directory.path(), full_faults() ? 60'000 : 20'000);
+  std::size_t events = files.event_lines.size(), outcomes = files.outcome_lines.size();
+  if (full_faults()) {
+    const int copies = 22;
+    FlightFiles many = files;
+    many.events = directory / "many-events.jsonl";
+    many.outcomes = directory / "many-outcomes.jsonl";
+    write_copies(files, copies, many);
+    files = many;
+    events *= copies;
+    outcomes *= copies;
+  }
+  const FlightsRun run(directory / "data", files,
+                       {"learning=free", "trainer.replay.every=1", "trainer.replay.batch=400", "trainer.replay.capacity=1000",
+                        "promotion.every=1000", "max_jump=500 days", "memory_budget=16MB", "backup_interval=0"});
+  std::vector<std::string> arguments = run.arguments("run", {"--quiet"});
+  arguments.insert(arguments.begin(), weir_binary().string());
+  Process process(arguments);
+  std::int64_t lag_max = 0, peak = 0;
+  const auto sample = [&] {
+    peak = std::max(peak, peak_mb(process.pid()));
+    const std::string status = run_weir({"status", "--json", "--data", run.data.string()}).out;
+    const auto records = [&](const char* task) {
+      const std::size_t at = status.find(std::string("\"task\":\"") + task + "\"");
+      return at == std::string::npos ? 0 : std::stoll(json_value(status.substr(at), "records"));
+    };
+    // Outcomes taken so far, nearly all of which are examples, less the examples learnt.
+    if (json_value(status, "running") == "true")
+      lag_max = std::max<std::int64_t>(lag_max, std::stoll(json_value(status, "outcomes")) - records("learning"));
+    return !process.running();
+  };
+  ASSERT_TRUE(wait_until(sample, std::chrono::minutes(full_faults() ? 20 : 3)));
+  EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
+  EXPECT_GT(lag_max, std::int64_t(full_faults() ? 1'000'000 : outcomes / 2));
+  EXPECT_LT(peak, 300);
+  const std::string report = run_weir({"report", "--json", "--data", run.data.string()}).out;
+  EXPECT_EQ(json_value(report, "predicted"), std::to_string(events));
+  EXPECT_EQ(json_value(report, "labelled"), std::to_string(outcomes));
+  const ProcessResult verified = run_weir(run.arguments("verify"));
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  // All of it was learnt: the newest version has seen every thousand of them.
+  const auto models = tail(run.data, "models");
+  ASSERT_FALSE(models.empty());
+  EXPECT_GE(std::stoll(json_value(models.back().substr(models.back().find("\"value\":")), "model_version").substr(2)) / 1000 * 1000,
+            std::int64_t(outcomes) / 2000 * 1000);
+}
+
+}  // namespace
+}  // namespace weir
