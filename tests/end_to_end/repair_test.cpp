@@ -84,10 +84,16 @@ class Repair : public testing::Test {
 };
 
 TEST_F(Repair, GoesOnFromABackupAndFindsTheSameAgain) {
-  const FlightsRun unbroken(directory_ / "unbroken", files_);
+  // Long enough that a first backup is far from the end.
+  fs::create_directory(directory_ / "long");
+  const FlightFiles files = cut_flights(directory_ / "long", 5 * kFlights);
+  const FlightsRun unbroken(directory_ / "unbroken", files);
   unbroken.expect_run();
-  const FlightsRun damaged(directory_ / "damaged", files_, {"backup_interval=1ms"});
-  ASSERT_EQ(damaged.run({.env = {{"WEIR_CRASH_AT", "backup.after:2"}}}).signal, SIGKILL);
+  // One run that leaves a backup, and one that leaves commits after it: whether the first one's have any is chance.
+  const FlightsRun backed_up(directory_ / "damaged", files, {"backup_interval=1ms"});
+  ASSERT_EQ(backed_up.run({.env = {{"WEIR_CRASH_AT", "backup.after:1"}}}).signal, SIGKILL);
+  const FlightsRun damaged(directory_ / "damaged", files, {"backup_interval=0"});
+  ASSERT_EQ(damaged.run({.env = {{"WEIR_CRASH_AT", "commit.after_write:2"}}}).signal, SIGKILL);
   ASSERT_GT(damage(damaged.data / "db", ".log"), 0u);
 
   const ProcessResult refused = damaged.run();
