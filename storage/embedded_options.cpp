@@ -2,6 +2,7 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 namespace weir {
@@ -18,6 +19,7 @@ rocksdb::DBOptions database_options(const EmbeddedLogOptions& options, rocksdb::
   out.avoid_flush_during_recovery = true;        // Opening reads the write-ahead log and writes nothing.
   out.skip_stats_update_on_db_open = true;
   out.max_background_jobs = 2;
+  out.allow_concurrent_memtable_write = false;  // One committer; and insertion with a hint needs it.
   out.max_open_files = 512;
   out.bytes_per_sync = 1u << 20;  // Spreads the writing out, so that a sync finds little left to do.
   out.wal_bytes_per_sync = 1u << 20;
@@ -49,6 +51,8 @@ rocksdb::ColumnFamilyOptions log_options(const EmbeddedLogOptions& options) {
 rocksdb::ColumnFamilyOptions state_options(const EmbeddedLogOptions& options) {
   rocksdb::ColumnFamilyOptions out;
   out.write_buffer_size = options.state_write_buffer_bytes;
+  // A commit's changes come sorted: each goes in near the one before it. One hint for all keys.
+  out.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
   out.max_write_buffer_number = 3;
   out.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   out.level_compaction_dynamic_level_bytes = true;

@@ -54,6 +54,7 @@ class EmbeddedTaskStore final : public TaskStore {
       append.lock = std::unique_lock(append.partition->append_mutex);
       put_records(append);
     }
+    transaction.state.sort();
     put_state(transaction.state);
     TaskEntry next{id, 0, entry_.positions};
     merge_positions(transaction.consumed, next.positions);

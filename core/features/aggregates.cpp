@@ -517,8 +517,12 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
   last_outcome = -1.0f;
   const std::int64_t now = std::clamp(event.event_time.value, -kTimeMax, kTimeMax);
   s.advance(now);
-  for (std::size_t g = 1; g < s.groups.size(); ++g) s.keys[g] = s.groups[g].set.combine(parts);
+  for (std::size_t g = 1; g < s.groups.size(); ++g) {
+    s.keys[g] = s.groups[g].set.combine(parts);
+    s.entries.prefetch_index(key_bytes(s.keys[g]));
+  }
   s.set_running_means();
+  for (std::size_t g = 1; g < s.groups.size(); ++g) s.entries.prefetch_entry(key_bytes(s.keys[g]));
   for (std::size_t g = 1; g < s.groups.size(); ++g) {
     const Group& group = s.groups[g];
     const std::uint64_t key = s.keys[g];
@@ -557,6 +561,7 @@ void Aggregates::event(const Event& event, std::span<const std::uint64_t> parts,
 void Aggregates::outcome(EventTime time, EventTime event_time, double label, std::span<const std::uint64_t> label_keys) {
   Impl& s = *impl_;
   CHECK(label_keys.size() == s.label_keys);
+  for (const std::uint64_t& key : label_keys) s.entries.prefetch_index(key_bytes(key));
   const std::int64_t now = std::clamp(time.value, -kTimeMax, kTimeMax);
   const std::int64_t event = std::clamp(event_time.value, -kTimeMax, kTimeMax);
   s.advance(now);
@@ -566,6 +571,7 @@ void Aggregates::outcome(EventTime time, EventTime event_time, double label, std
       rate.event_growth = rate.half_life_us == 0
                               ? 1.0
                               : rate.growth * half_life_decay(age / static_cast<double>(rate.half_life_us));
+  for (const std::uint64_t& key : label_keys) s.entries.prefetch_entry(key_bytes(key));
   for (const Group& group : s.groups) {
     const Part& part = group.parts[1];
     if (part.empty()) continue;

@@ -397,6 +397,20 @@ namespace {
 KeyedState::Found found_of(Entry* entry) { return {entry->value(), entry->size, true, entry}; }
 }  // namespace
 
+void KeyedState::prefetch_index(std::string_view key) const {
+  const Impl& s = *impl_;
+  __builtin_prefetch(&s.slots[index_hash(key) & s.mask]);
+}
+
+void KeyedState::prefetch_entry(std::string_view key) const {
+  const Impl& s = *impl_;
+  const Impl::Slot& slot = s.slots[index_hash(key) & s.mask];
+  if (slot.entry == 0) return;
+  const Entry* entry = Impl::entry_of(slot);  // Most often the right one; a few stand behind it.
+  __builtin_prefetch(entry);
+  __builtin_prefetch(reinterpret_cast<const char*>(entry) + 64);
+}
+
 KeyedState::Found KeyedState::find(std::string_view key) {
   Impl& s = *impl_;
   const std::uint64_t hash = index_hash(key);

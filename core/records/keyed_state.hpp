@@ -75,6 +75,10 @@ class KeyedState {
     std::string_view view() const { return {data, size}; }
   };
   Found find(std::string_view key);
+  // Hints: the keys of one record, told before the first of them is looked up, wait for memory together, not one by one.
+  // First the index for all, then the entries for all. Change nothing.
+  void prefetch_index(std::string_view key) const;
+  void prefetch_entry(std::string_view key) const;
   // The entry's value with room for `size` bytes, made if absent (zeros; `found` tells). Keeps its first bytes when the size
   // changes, new ones are zero. Marks it dirty.
   Found upsert(std::string_view key, std::uint32_t size);

@@ -1,6 +1,7 @@
 #pragma once
 // A task's state as the store sees it: small entries, key -> bytes. Read at recovery and on demand; written as changes.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +29,13 @@ class StateChanges {
   bool empty() const { return entries_.empty(); }
   std::size_t bytes() const { return bytes_.size(); }
 
+  // Puts the changes in the order of their keys, which stores insert faster. Changes of one key keep theirs.
+  void sort() {
+    std::sort(entries_.begin(), entries_.end(), [this](const Entry& a, const Entry& b) {
+      const int order = bytes_.view(a.at, a.key_bytes).compare(bytes_.view(b.at, b.key_bytes));
+      return order != 0 ? order < 0 : a.at < b.at;
+    });
+  }
   // Calls fn(key, value, erased) in the order of the changes.
   template <class Fn>
   void for_each(Fn&& fn) const {
