@@ -13,9 +13,10 @@ ExpiryQueue::Key ExpiryQueue::key_of(std::uint64_t page) const {
   return key;
 }
 
-std::uint64_t ExpiryQueue::push(EventTime time, std::string_view id) {
+std::uint64_t ExpiryQueue::push(EventTime time, char kind, std::string_view id) {
   have_front_ = false;  // last_ may move.
   last_.append_fixed(time.value);
+  last_.append(kind);
   last_.append_varint_bytes(id);
   last_changed_ = true;
   const std::uint64_t serial = tail_++;
@@ -36,29 +37,39 @@ void ExpiryQueue::put_tail() {
   std::memcpy(page.data, last_.data(), last_.size());
 }
 
+ExpiryQueue::Item ExpiryQueue::read(ByteReader& reader, std::uint64_t serial) {
+  Item item;
+  item.serial = serial;
+  item.time = EventTime(reader.fixed<std::int64_t>());
+  item.kind = static_cast<char>(reader.fixed<std::uint8_t>());
+  item.id = reader.varint_bytes();
+  broken_ = broken_ || !reader.ok();
+  return item;
+}
+
+std::string_view ExpiryQueue::bytes_of(std::uint64_t page) {
+  if (page == tail_ / kPageItems) return last_.view();
+  if (have_first_ && page == head_ / kPageItems) return first_.view();
+  const KeyedState::Found found = pages_.find(key_of(page).view());
+  if (!found.found) broken_ = true;
+  return found.view();
+}
+
 void ExpiryQueue::read_front() {
   if (broken_) return;
   const std::uint64_t page = head_ / kPageItems;
   const bool in_last = page == tail_ / kPageItems;
   if (!in_last && !have_first_) {
-    const KeyedState::Found found = pages_.find(key_of(page).view());
-    if (!found.found) {
-      broken_ = true;
-      return;
-    }
+    const std::string_view found = bytes_of(page);
+    if (broken_) return;
     first_.clear();
-    first_.append(found.view());
+    first_.append(found);
     have_first_ = true;
   }
   const std::string_view bytes = in_last ? last_.view() : first_.view();
   ByteReader reader(bytes.substr(std::min(read_at_, bytes.size())));
-  front_.serial = head_;
-  front_.time = EventTime(reader.fixed<std::int64_t>());
-  front_.id = reader.varint_bytes();
-  if (!reader.ok()) {
-    broken_ = true;
-    return;
-  }
+  front_ = read(reader, head_);
+  if (broken_) return;
   first_at_ = bytes.size() - reader.left();
   have_front_ = true;
 }

@@ -4,6 +4,7 @@
 //
 // Owned by one stage. After warm-up push, front and pop allocate nothing.
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -20,19 +21,33 @@ class ExpiryQueue {
   struct Item {
     std::uint64_t serial = 0;  // 0, 1, 2 … in the order of push().
     EventTime time;
+    char kind = 0;             // The pusher's own.
     std::string_view id;       // Valid until the next push() or pop().
   };
 
   // Its pages have the keys `tag` + page number in `pages`, which outlives it.
   ExpiryQueue(KeyedState& pages, char tag) : pages_(pages), tag_(tag) {}
 
-  std::uint64_t push(EventTime time, std::string_view id);  // Returns its serial.
+  std::uint64_t push(EventTime time, char kind, std::string_view id);  // Returns its serial.
   // Null if empty, or if its page is not there (see broken()).
   const Item* front() {
     if (!have_front_ && head_ != tail_) read_front();
     return have_front_ ? &front_ : nullptr;
   }
   void pop();  // REQUIRES: front() gave one.
+  // Calls fn(item) for those from serial `begin` to the end of its page; returns the serial after the last. fn changes no
+  // entry of `pages` but in place, makes none resident that could drive a page out. REQUIRES: head() <= begin < tail().
+  template <class Fn>
+  std::uint64_t for_page(std::uint64_t begin, Fn&& fn) {
+    const std::uint64_t page = begin / kPageItems;
+    ByteReader reader(bytes_of(page));
+    const std::uint64_t end = std::min(tail_, (page + 1) * kPageItems);
+    for (std::uint64_t serial = page * kPageItems; serial < end && !broken_; ++serial) {
+      const Item item = read(reader, serial);
+      if (serial >= begin && !broken_) fn(item);
+    }
+    return end;
+  }
 
   std::uint64_t head() const { return head_; }  // Serial of the first one …
   std::uint64_t tail() const { return tail_; }  // … and of the next to come: both go into the state of the stage.
@@ -49,6 +64,8 @@ class ExpiryQueue {
   };
   Key key_of(std::uint64_t page) const;
   void read_front();
+  std::string_view bytes_of(std::uint64_t page);  // Valid until the next push() or change of the entries.
+  Item read(ByteReader& reader, std::uint64_t serial);
   void put_tail();
 
   KeyedState& pages_;

@@ -33,7 +33,8 @@ constexpr char kMarksTag = 'm';
 constexpr char kIdTag = 'i';
 constexpr std::string_view kCountsKey = "c";
 constexpr char kBitsTag = 'b';
-constexpr std::size_t kNumberCount = 12 + kUnjoinedReasonCount;
+constexpr std::size_t kNumberCount = 13 + kUnjoinedReasonCount;
+constexpr std::size_t kMarkBytes = 128;  // About what a mark takes in memory, with its place in the index.
 constexpr double kProbabilityMin = 1e-15;  // Log-loss of a certain error stays finite.
 
 std::uint64_t word_of(char kind, std::uint64_t serial) { return serial << 8 | static_cast<unsigned char>(kind); }
@@ -126,7 +127,11 @@ Result<void> OutcomeJoin::JoinedBits::load(const StageState& state, std::uint64_
 // --- OutcomeJoin ---
 
 OutcomeJoin::OutcomeJoin(const OutcomeJoinSettings& settings)
-    : settings_(settings), entries_(settings.budget_bytes), waiting_(entries_, kWaitingTag), marks_(entries_, kMarksTag) {
+    : settings_(settings),
+      entries_(settings.budget_bytes),
+      waiting_(entries_, kWaitingTag),
+      marks_(entries_, kMarksTag),
+      marks_derived_max_(settings.budget_bytes / 4 / kMarkBytes) {
   joined_.reach(0);
 }
 
@@ -182,6 +187,7 @@ void OutcomeJoin::advance(EventTime time, Output& out) {
     entries_.erase_existing(key_of({item->id, false}));
     marks_.pop();
   }
+  marks_kept_ = std::max(marks_kept_, marks_.head());
   joined_.drop_below(waiting_.head());
 }
 
@@ -218,8 +224,13 @@ void OutcomeJoin::bound_rows(Output& out) {
 }
 
 void OutcomeJoin::make_mark(std::string_view key, std::string_view id, char kind) {
-  entries_.upsert(key, 1).data[0] = kind;
-  marks_.push(clock_, id);
+  entries_.upsert_derived(key, 1).data[0] = kind;
+  marks_.push(clock_, kind, id);
+  if (marks_.tail() - marks_kept_ > marks_derived_max_) keep_marks();
+}
+
+void OutcomeJoin::keep_marks() {
+  marks_kept_ = marks_.for_page(marks_kept_, [this](const ExpiryQueue::Item& item) { entries_.keep(key_of({item.id, false})); });
 }
 
 void OutcomeJoin::make_row(const RecordView& record) {
@@ -265,7 +276,7 @@ void OutcomeJoin::on_event(RecordView& record, Output& out) {
     publish_example(out);
   } else {
     make_row(record);
-    const std::uint64_t serial = waiting_.push(clock_, event.id.text);
+    const std::uint64_t serial = waiting_.push(clock_, kNothing, event.id.text);
     joined_.reach(serial);
     const KeyedState::Found entry = entries_.upsert(key, static_cast<std::uint32_t>(kWordBytes + bytes_.size()));
     const std::uint64_t word = word_of(kRow, serial);
@@ -301,7 +312,7 @@ void OutcomeJoin::on_outcome(RecordView& record, Output& out) {
       unjoin(UnjoinedReason::kExpired, outcome.id, outcome.label, outcome.event_time, record.source, out);
       break;
     default: {
-      const std::uint64_t serial = waiting_.push(clock_, outcome.id.text);
+      const std::uint64_t serial = waiting_.push(clock_, kNothing, outcome.id.text);
       joined_.reach(serial);
       const std::string_view topic = record.source.topic;
       const KeyedState::Found entry =
@@ -373,8 +384,8 @@ void OutcomeJoin::save(StateWriter& writer) {
   std::array<std::uint64_t, kNumberCount> numbers{
       started_ ? 1U : 0U, std::bit_cast<std::uint64_t>(clock_.value), waiting_.head(), waiting_.tail(), marks_.head(), marks_.tail(),
       counts_.labelled, counts_.labelled_in_line, counts_.rows_waiting, counts_.outcomes_waiting, counts_.duplicate_events,
-      std::bit_cast<std::uint64_t>(counts_.loss_sum)};
-  std::copy(counts_.unjoined.begin(), counts_.unjoined.end(), numbers.begin() + 12);
+      std::bit_cast<std::uint64_t>(counts_.loss_sum), marks_kept_};
+  std::copy(counts_.unjoined.begin(), counts_.unjoined.end(), numbers.begin() + 13);
   value_.clear();
   encode_counts(numbers, value_);
   writer.put(kCountsKey, value_.view());
@@ -393,13 +404,21 @@ Result<void> OutcomeJoin::load(const StageState& state) {
   TRY(waiting_.load(numbers[2], numbers[3]));
   TRY(marks_.load(numbers[4], numbers[5]));
   TRY(joined_.load(state, waiting_.head(), waiting_.tail()));
+  marks_kept_ = numbers[12];
+  for (std::uint64_t serial = std::max(marks_kept_, marks_.head()); serial < marks_.tail() && !marks_.broken();)
+    serial = marks_.for_page(serial, [this](const ExpiryQueue::Item& item) {
+      entries_.restore_derived(key_of({item.id, false}), 1).data[0] = item.kind;
+    });
+  if (marks_.broken())
+    return Error{ErrorCode::kCorruption, "outcome_join: the queue of its marks from item " + std::to_string(marks_kept_) +
+                                             " on has a page that is missing or malformed"};
   counts_.labelled = numbers[6];
   counts_.labelled_in_line = numbers[7];
   counts_.rows_waiting = numbers[8];
   counts_.outcomes_waiting = numbers[9];
   counts_.duplicate_events = numbers[10];
   counts_.loss_sum = std::bit_cast<double>(numbers[11]);
-  std::copy_n(numbers.begin() + 12, kUnjoinedReasonCount, counts_.unjoined.begin());
+  std::copy_n(numbers.begin() + 13, kUnjoinedReasonCount, counts_.unjoined.begin());
   return {};
 }
 

@@ -89,6 +89,7 @@ class OutcomeJoin final : public Stage {
   void settle_oldest(Output& out);        // REQUIRES: waiting_.front() gave one. Expires it, or drops it if joined.
   void bound_rows(Output& out);
   void make_mark(std::string_view key, std::string_view id, char kind);
+  void keep_marks();                      // Those beyond the newest marks_derived_max_.
   void make_row(const RecordView& record);  // Into bytes_.
   void publish_example(Output& out);      // The one in bytes_.
   void unjoin(UnjoinedReason reason, const Id& id, double label, EventTime time, const Source& source, Output& out);
@@ -102,6 +103,9 @@ class OutcomeJoin final : public Stage {
   KeyedState entries_;
   ExpiryQueue waiting_;
   ExpiryQueue marks_;
+  // Marks from this serial on are not entries in the store: their queue tells them again. The first of a page, or the head.
+  std::uint64_t marks_kept_ = 0;
+  std::uint64_t marks_derived_max_;
   JoinedBits joined_;
   bool changed_ = false;
 

@@ -30,6 +30,7 @@ struct Entry {
   std::uint8_t size_class;
   bool absent : 1;           // Known not to exist (erased, or looked up in vain).
   bool stored : 1;           // The store may hold it.
+  bool derived : 1;          // Not saved: its stage makes it again from other state.
 
   char* key_data() { return reinterpret_cast<char*>(this + 1); }
   std::string_view stored_key() { return {key_data(), key_bytes}; }
@@ -272,6 +273,7 @@ struct KeyedState::Impl {
     entry->dirty_at = kNotDirty;
     entry->absent = absent;
     entry->stored = stored;
+    entry->derived = false;
     entry->key_data()[0] = 'k';
     if (!key.empty()) std::memcpy(entry->key_data() + 1, key.data(), key.size());
     slots[at] = {hash, reinterpret_cast<std::uintptr_t>(entry) | 1};
@@ -317,7 +319,7 @@ struct KeyedState::Impl {
         ++hand;
       } else {
         Entry* entry = entry_of(slot);
-        if (entry == keep || entry->dirty_at != kNotDirty || entry->commit > committed) {
+        if (entry == keep || entry->dirty_at != kNotDirty || entry->derived || entry->commit > committed) {
           ++hand;
         } else {
           any = any || !entry->absent;
@@ -356,6 +358,7 @@ struct KeyedState::Impl {
       moved->dirty_at = entry->dirty_at;
       moved->absent = entry->absent;
       moved->stored = entry->stored;
+      moved->derived = entry->derived;
       std::memcpy(moved->key_data(), entry->key_data(), Entry::key_room(entry->key_bytes) + moved->size);
       if (moved->dirty_at != kNotDirty) dirty[moved->dirty_at] = moved;
       slots[at].entry = reinterpret_cast<std::uintptr_t>(moved) | 1;
@@ -458,11 +461,43 @@ KeyedState::Found KeyedState::upsert(std::string_view key, std::uint32_t size) {
     entry = s.resize(at, size);
     entry->absent = false;
   }
+  entry->derived = false;
   s.mark_dirty(entry);
   if (s.evict(entry)) maybe_cold_.store(true, std::memory_order_relaxed);
   Found out = found_of(entry);
   out.found = found;
   return out;
+}
+
+KeyedState::Found KeyedState::upsert_derived(std::string_view key, std::uint32_t size) {
+  const Found found = upsert(key, size);
+  Entry* entry = static_cast<Entry*>(found.entry);
+  if (!entry->stored) {  // Else the store holds something older, which must give way.
+    impl_->unmark_dirty(entry);
+    entry->derived = true;
+  }
+  return found;
+}
+
+KeyedState::Found KeyedState::restore_derived(std::string_view key, std::uint32_t size) {
+  Impl& s = *impl_;
+  const std::uint64_t hash = index_hash(key);
+  const std::size_t at = s.probe(hash, key);
+  // Whether the store holds something older is not looked up: its erasure then erases that, too.
+  Entry* entry = s.slots[at].entry == 0 ? s.insert(at, hash, key, size, false, true) : s.resize(at, size);
+  entry->absent = false;
+  entry->derived = entry->dirty_at == kNotDirty;
+  return found_of(entry);
+}
+
+void KeyedState::keep(std::string_view key) {
+  Impl& s = *impl_;
+  const std::size_t at = s.probe(index_hash(key), key);
+  if (s.slots[at].entry == 0) return;
+  Entry* entry = Impl::entry_of(s.slots[at]);
+  if (!entry->derived) return;
+  entry->derived = false;
+  s.mark_dirty(entry);
 }
 
 void KeyedState::touch(const Found& found) {
@@ -481,6 +516,7 @@ void KeyedState::erase(std::string_view key) {
     return;
   }
   entry->absent = true;
+  entry->derived = false;
   entry->size = 0;
   s.mark_dirty(entry);
 }

@@ -84,6 +84,11 @@ class KeyedState {
   Found upsert(std::string_view key, std::uint32_t size);
   // Marks what find() has just returned dirty, without looking it up again. REQUIRES: found.
   void touch(const Found& found);
+  // The same for an entry that the stage can make again from other state after a restart: it is not saved (unless the store
+  // holds something older under its key), and resident until it is erased or given to keep().
+  Found upsert_derived(std::string_view key, std::uint32_t size);
+  Found restore_derived(std::string_view key, std::uint32_t size);  // After load(): makes it again, without asking the store.
+  void keep(std::string_view key);                                  // From now on an entry like any other.
   void erase(std::string_view key);
   // The same without reading an entry that is not resident. REQUIRES: the entry exists.
   void erase_existing(std::string_view key);

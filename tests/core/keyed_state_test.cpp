@@ -79,6 +79,43 @@ TEST(KeyedState, AnEntryMadeAndErasedBetweenTwoSavesLeavesNoTrace) {
   EXPECT_EQ(keyed.resident_count(), 0u);
 }
 
+TEST(KeyedState, WhatIsDerivedIsSavedOnlyOverSomethingOlderOrOnceItIsKept) {
+  const auto reader = std::make_shared<MapStateReader>();
+  KeyedState keyed(16384);
+  ASSERT_TRUE(keyed.load(state_of(reader)).ok());
+  put(keyed, "old", "saved");
+  put(keyed, "new", "not yet saved");
+  commit(keyed, *reader);
+  put(keyed, "young", "not yet saved");
+  for (const char* key : {"old", "young", "derived", "kept", "erased"}) keyed.upsert_derived(key, 1).data[0] = 'm';
+  keyed.erase_existing("erased");
+  commit(keyed, *reader);
+  EXPECT_EQ(reader->entries.at("stage.kold"), "m");
+  EXPECT_FALSE(reader->entries.contains("stage.kyoung"));
+  EXPECT_FALSE(reader->entries.contains("stage.kderived"));
+  EXPECT_FALSE(reader->entries.contains("stage.kkept"));
+
+  for (int i = 0; i < 1000; ++i) put(keyed, "fill" + std::to_string(i), std::string(100, 'x')), commit(keyed, *reader);
+  EXPECT_GT(keyed.evictions(), 0u);
+  for (const char* key : {"young", "derived", "kept"}) EXPECT_EQ(text_of(keyed.find(key)), "m") << "stays resident";
+  keyed.keep("kept");
+  commit(keyed, *reader);
+  EXPECT_EQ(reader->entries.at("stage.kkept"), "m");
+
+  KeyedState again(1 << 20);
+  ASSERT_TRUE(again.load(state_of(reader)).ok());
+  EXPECT_FALSE(again.find("derived").found);
+  again.restore_derived("derived", 1).data[0] = 'm';
+  again.restore_derived("old", 1).data[0] = 'm';
+  const std::size_t before = reader->entries.size();
+  commit(again, *reader);
+  EXPECT_EQ(reader->entries.size(), before);
+  for (const char* key : {"derived", "old"}) again.erase_existing(key);
+  commit(again, *reader);
+  EXPECT_FALSE(reader->entries.contains("stage.kold"));
+  EXPECT_FALSE(again.find("derived").found);
+}
+
 TEST(KeyedState, ASmallStateIsResidentAfterLoadAndALargeOneIsReadOnDemand) {
   auto reader = std::make_shared<MapStateReader>();
   for (int i = 0; i < 100; ++i) reader->entries["stage.k" + std::to_string(i)] = std::string(50, 'x');
