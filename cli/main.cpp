@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "cli/commands.hpp"
+#include "core/base/simd.hpp"
 
 namespace {
 
@@ -164,6 +165,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
+  if (const Result<void> simd = check_simd_target(); !simd.ok()) return fail(simd.error());
   const Result<int> result = action();
   return result.ok() ? *result : fail(result.error());
 }

@@ -3,69 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/finite.hpp"
 #include "core/learning/gradient_clip.hpp"
 #include "core/learning/optimizer_rules.hpp"
-#include "core/base/finite.hpp"
-
-// The same code a second time for AVX2, taken where the machine has it: square roots and divisions are correctly rounded in every
-// width, and nothing is contracted (AVX2 alone has no fused multiply-add), so the bits are the same.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WEIR_WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WEIR_WIDE
-#endif
+#include "core/learning/update_kernels.hpp"
 
 namespace weir {
 namespace {
 
 constexpr int kSeenLog2 = 11;
 constexpr std::size_t kSeenBits = std::size_t(1) << kSeenLog2;
-
-struct Run {  // A run of coordinates that lie side by side, and where their new values go.
-  std::size_t count;
-  const float* theta;
-  const float* gradient;
-  const double* m;
-  const double* n;
-  float* values;
-  double* first;
-  double* second;
-};
-
-WEIR_WIDE void update_run(const Run& run, rules::Sgd rule) {
-  const float* __restrict theta = run.theta;
-  const float* __restrict g = run.gradient;
-  float* __restrict values = run.values;
-  for (std::size_t i = 0; i < run.count; ++i) values[i] = static_cast<float>(rule(double(theta[i]), double(g[i])));
-}
-WEIR_WIDE void update_run(const Run& run, rules::AdaGrad rule) {
-  const float* __restrict theta = run.theta;
-  const float* __restrict g = run.gradient;
-  const double* __restrict m = run.m;
-  float* __restrict values = run.values;
-  double* __restrict first = run.first;
-  for (std::size_t i = 0; i < run.count; ++i) {
-    double a = m[i];
-    values[i] = static_cast<float>(rule(double(theta[i]), double(g[i]), a));
-    first[i] = a;
-  }
-}
-WEIR_WIDE void update_run(const Run& run, rules::Ftrl rule) {
-  const float* __restrict theta = run.theta;
-  const float* __restrict g = run.gradient;
-  const double* __restrict m = run.m;
-  const double* __restrict n = run.n;
-  float* __restrict values = run.values;
-  double* __restrict first = run.first;
-  double* __restrict second = run.second;
-  for (std::size_t i = 0; i < run.count; ++i) {
-    double a = m[i];
-    double b = n[i];
-    values[i] = static_cast<float>(rule(double(theta[i]), double(g[i]), a, b));
-    first[i] = a;
-    second[i] = b;
-  }
-}
 
 }  // namespace
 
@@ -114,7 +61,7 @@ bool FusedStep::update(const LinearLayout& layout, std::size_t sparse, Optimizer
   double* first = first_.data();
   double* second = second_.data();
   const float* g = gradient_.data();
-  update_run(Run{dense, theta, g, m, n, values, first, second}, rule);
+  kernels::update(kernels::Run{dense, theta, g, m, n, values, first, second}, rule);
   if (sparse > 0) {  // Brought together first: then they are a run, too.
     float* old = old_values_.data();
     double* old_first = old_first_.data();
@@ -125,7 +72,7 @@ bool FusedStep::update(const LinearLayout& layout, std::size_t sparse, Optimizer
       if constexpr (Rule::kSlots > 0) old_first[i] = m[at];
       if constexpr (Rule::kSlots > 1) old_second[i] = n[at];
     }
-    update_run(Run{sparse, old, g + dense, old_first, old_second, values + dense, first + dense, second + dense}, rule);
+    kernels::update(kernels::Run{sparse, old, g + dense, old_first, old_second, values + dense, first + dense, second + dense}, rule);
   }
   if (!all_finite(std::span<const float>(values, count))) return false;
   if (Rule::kSlots > 0 && !all_finite(std::span<const double>(first, count))) return false;

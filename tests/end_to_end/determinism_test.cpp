@@ -1,5 +1,5 @@
-// Goal: the same seed and inputs give the same bytes, whatever the cut of batches, the threads' timing, the memory or the
-// variants of glibc's functions. order: event_time with coupled learning.
+// Goal: the same seed and inputs give the same bytes, whatever the cut of batches, the threads' timing, the memory, the
+// vector instructions or the variants of glibc's functions. order: event_time with coupled learning.
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -68,6 +68,35 @@ TEST_F(Determinism, FileCutsAndCompressionChangeNothing) {
   ASSERT_EQ(gzclose(out), Z_OK);
   cut.events = directory / "part-*";
   expect_same(usual(), topics_of(cut, {}));
+}
+
+// Each target that the kernels have here, by itself; the first also with simdjson's portable code and glibc's.
+TEST_F(Determinism, VectorInstructionsChangeNothing) {
+  const std::string version = run_weir({"version", "--json"}).out;
+  const std::size_t list = version.find("\"simd_targets\":[");
+  ASSERT_NE(list, std::string::npos) << version;
+  std::vector<std::string> targets;
+  for (std::size_t at = list + 16; version[at] == '"' || version[at] == ','; at = version.find('"', at + 1) + 1) {
+    at = version.find('"', at);
+    targets.push_back(version.substr(at + 1, version.find('"', at + 1) - at - 1));
+  }
+  ASSERT_GE(targets.size(), 1U) << version;
+  EXPECT_EQ(targets.front(), "baseline");
+  for (const std::string& target : targets) {
+    SCOPED_TRACE(target);
+    ProcessOptions options;
+    options.env = {{"WEIR_SIMD_TARGET", target}};
+    if (target == "baseline")
+      options.env.insert(options.env.end(), {{"SIMDJSON_FORCE_IMPLEMENTATION", "fallback"}, {"GLIBC_TUNABLES", "glibc.cpu.hwcaps=-FMA,-AVX2"}});
+    EXPECT_EQ(json_value(run_weir({"version", "--json"}, options).out, "simd_target"), target);
+    expect_same(usual(), topics_of(flights(), {}, options));
+  }
+}
+
+TEST_F(Determinism, AnUnknownTargetIsRefused) {
+  const ProcessResult refused = run_weir({"version"}, {.env = {{"WEIR_SIMD_TARGET", "avx3"}}});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("WEIR_SIMD_TARGET: found 'avx3', expected one of what this machine has: baseline"), std::string::npos) << refused.err;
 }
 
 TEST_F(Determinism, GlibcsVariantsChangeNothing) {

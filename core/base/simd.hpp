@@ -1,0 +1,68 @@
+#pragma once
+// Which instructions the wide loops use, chosen once at start: the best the machine has, or what WEIR_SIMD_TARGET names.
+//
+// A kernel is one piece of code, compiled once a target. Promise of each kernel: the same bits on every target. Only the basic
+// operations and square roots, which are correctly rounded in every width; no sum across lanes; nothing is contracted to a fused
+// multiply-add (-ffp-contract=off; no kernel asks for one by name). tests/core/simd_test walks all variants and holds them to it.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/base/result.hpp"
+
+namespace weir {
+
+enum class SimdTarget : std::uint8_t { kBaseline, kAvx2 };
+inline constexpr std::size_t kSimdTargetCount = 2;
+
+std::string_view name_of(SimdTarget target);   // "baseline", "avx2"
+std::span<const SimdTarget> simd_targets();    // What this machine can run, the best last.
+SimdTarget simd_target();                      // What the kernels of this process use.
+// kConfig: WEIR_SIMD_TARGET names none of simd_targets(), and the best one is used.
+Result<void> check_simd_target();
+
+// A kernel's variants and the chosen one. Made at namespace scope; not to be called before main().
+template <class... Args>
+class SimdKernel {
+ public:
+  using Function = void (*)(Args...);
+
+  // REQUIRES: Body::run(Args...) is static and always inlined: that is how it gets each variant's instructions.
+  template <class Body>
+  static SimdKernel of() {
+    return SimdKernel(&baseline<Body>, &avx2<Body>);
+  }
+
+  void operator()(Args... args) const { chosen_(args...); }
+  // REQUIRES: one of simd_targets().
+  void run_on(SimdTarget target, Args... args) const { variants_[static_cast<std::size_t>(target)](args...); }
+
+ private:
+  SimdKernel(Function baseline, Function avx2)
+      : variants_{baseline, avx2}, chosen_(variants_[static_cast<std::size_t>(simd_target())]) {}
+
+  template <class Body>
+  static void baseline(Args... args) {
+    Body::run(args...);
+  }
+#if defined(__x86_64__)
+  template <class Body>
+  [[gnu::target("avx2")]] static void avx2(Args... args) {
+    Body::run(args...);
+  }
+#else
+  template <class Body>
+  static void avx2(Args... args) {
+    Body::run(args...);
+  }
+#endif
+
+  std::array<Function, kSimdTargetCount> variants_;
+  Function chosen_;
+};
+
+}  // namespace weir
+
+#define WEIR_KERNEL_BODY [[gnu::always_inline]] static inline
