@@ -1,5 +1,6 @@
-// Memory over ten million distinct ids, one in 33 of which never gets its outcome: 1,000 events a second of event time, so that
-// 60,000 rows are due within the join's minute, outcomes half a minute behind. RSS is read ten times a second.
+// Memory over ten million distinct ids, one in 33 of which never gets its outcome: 100 events a second of event time, outcomes
+// five minutes behind, a wait of an hour: 30,000 rows and 10,000 of the unlabelled wait, 350,000 marks stand. RSS is read ten
+// times a second.
 //
 //   memory_bench [EVENTS]
 
@@ -56,11 +57,11 @@ void make_input(std::int64_t count, const std::string& events_path, const std::s
   std::ofstream events(events_path, std::ios::binary), outcomes(outcomes_path, std::ios::binary);
   Rng rng(7);
   std::string e, o;
-  constexpr std::int64_t kFirstMs = 1'700'000'000'000, kDelayMs = 30 * 60'000;
+  constexpr std::int64_t kFirstMs = 1'700'000'000'000, kDelayMs = 5 * 60'000;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::uint64_t chance = rng.next_u64();
     const std::int64_t ms = kFirstMs + i * 10;
-    e += "{\"id\":" + std::to_string(i) + ",\"ts\":" + std::to_string(ms) + ",\"user\":\"u" + std::to_string(chance % 5'000'000) + "\",\"amount\":" + std::to_string((chance >> 32) % 1000) + "}\n";
+    e += "{\"id\":" + std::to_string(i) + ",\"ts\":" + std::to_string(ms) + ",\"user\":\"u" + std::to_string(chance % 100'000) + "\",\"amount\":" + std::to_string((chance >> 32) % 1000) + "}\n";
     if ((chance >> 42) % 100 >= 3)
       o += "{\"id\":" + std::to_string(i) + ",\"ts\":" + std::to_string(ms + kDelayMs) + ",\"label\":" + std::to_string((chance >> 32) % 1000 > 700) + "}\n";
     if (e.size() > (1 << 20) || i + 1 == count) {
