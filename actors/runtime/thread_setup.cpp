@@ -7,10 +7,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <string>
 
 namespace weir {
@@ -25,11 +27,30 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
-std::string pin_thread(int cpu) {
+namespace {
+int run_on(std::span<const int> cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof(set), &set);
+  for (const int cpu : cpus) CPU_SET(cpu, &set);
+  return ::pthread_setaffinity_np(::pthread_self(), sizeof(set), &set);
+}
+}  // namespace
+
+KeepOffCpus::KeepOffCpus(const std::vector<int>& cpus) {
+  std::vector<int> allowed = allowed_cpus();
+  std::vector<int> others;
+  for (const int cpu : allowed)
+    if (std::find(cpus.begin(), cpus.end(), cpu) == cpus.end()) others.push_back(cpu);
+  // Where the system refuses, threads share the cores as they would anyway.
+  if (!others.empty() && others.size() < allowed.size() && run_on(others) == 0) before_ = std::move(allowed);
+}
+
+KeepOffCpus::~KeepOffCpus() {
+  if (!before_.empty()) run_on(before_);
+}
+
+std::string pin_thread(int cpu) {
+  const int error = run_on({&cpu, 1});
   if (error == 0) return {};
   return "not pinned to core " + std::to_string(cpu) + ": " + std::strerror(error) +
          "; set placement.pin to cores this process may use, or to 'off'";

@@ -11,6 +11,17 @@ namespace weir {
 std::vector<int> allowed_cpus();
 // Pins the calling thread. Returns a warning, or nothing.
 std::string pin_thread(int cpu);
+// While it lives, the calling thread and every thread that it starts keep off these cores, if any other is allowed.
+class KeepOffCpus {
+ public:
+  explicit KeepOffCpus(const std::vector<int>& cpus);
+  ~KeepOffCpus();
+  KeepOffCpus(const KeepOffCpus&) = delete;
+  KeepOffCpus& operator=(const KeepOffCpus&) = delete;
+
+ private:
+  std::vector<int> before_;  // Empty: nothing to restore.
+};
 // Raises the nice value of the calling thread (lower priority).
 std::string set_thread_nice(int nice);
 // Keeps the process's memory from being paged out, where that can be promised: only pages that have been touched, and only
