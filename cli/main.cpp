@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 
 #include "cli/commands.hpp"
@@ -170,7 +171,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
-  if (const Result<void> simd = check_simd_target(); !simd.ok()) return fail(simd.error());
+  if (const char* wanted = std::getenv("WEIR_SIMD_TARGET"); wanted != nullptr)
+    if (const Result<void> known = use_simd_target(wanted); !known.ok()) return fail(known.error());
   const Result<int> result = action();
   return result.ok() ? *result : fail(result.error());
 }

@@ -53,7 +53,7 @@ struct GateConfig {
   GateKind kind = GateKind::kConformal;
   double coverage = 0.9;          // Target share of outcomes inside their set.
   std::uint32_t window = 1000;    // Newest scores that the set is cut from.
-  double gamma = 0.01;            // Step of the adaptive level.
+  double gamma = 0.005;           // Step of the adaptive level.
   GatePolicy policy = GatePolicy::kFlag;  // What becomes of a prediction that is not certified.
   std::uint32_t warm_up = 200;    // Outcomes before anything is certified.
   bool operator==(const GateConfig&) const = default;

@@ -1,6 +1,5 @@
 #include "core/base/simd.hpp"
 
-#include <cstdlib>
 #include <string>
 
 namespace weir {
@@ -17,26 +16,7 @@ bool has_avx2() {
 #endif
 }
 
-struct Choice {
-  SimdTarget target = simd_targets().back();
-  std::string unknown;  // What the environment asked for in vain.
-};
-
-const Choice& choice() {
-  static const Choice chosen = [] {
-    Choice out;
-    const char* wanted = std::getenv("WEIR_SIMD_TARGET");
-    if (wanted == nullptr) return out;
-    for (const SimdTarget target : simd_targets()) {
-      if (name_of(target) != wanted) continue;
-      out.target = target;
-      return out;
-    }
-    out.unknown = "'" + std::string(wanted) + "'";
-    return out;
-  }();
-  return chosen;
-}
+SimdTarget chosen = simd_targets().back();
 
 }  // namespace
 
@@ -53,13 +33,18 @@ std::span<const SimdTarget> simd_targets() {
   return std::span(kTargets).first(count);
 }
 
-SimdTarget simd_target() { return choice().target; }
+SimdTarget simd_target() { return chosen; }
 
-Result<void> check_simd_target() {
-  if (choice().unknown.empty()) return {};
+Result<void> use_simd_target(std::string_view name) {
   std::string expected;
-  for (const SimdTarget target : simd_targets()) expected += (expected.empty() ? "" : ", ") + std::string(name_of(target));
-  return Error{ErrorCode::kConfig, "WEIR_SIMD_TARGET: found " + choice().unknown + ", expected one of what this machine has: " + expected};
+  for (const SimdTarget target : simd_targets()) {
+    if (name_of(target) == name) {
+      chosen = target;
+      return {};
+    }
+    expected += (expected.empty() ? "" : ", ") + std::string(name_of(target));
+  }
+  return Error{ErrorCode::kConfig, "WEIR_SIMD_TARGET: found '" + std::string(name) + "', expected one of what this machine has: " + expected};
 }
 
 }  // namespace weir

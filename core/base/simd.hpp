@@ -1,5 +1,5 @@
 #pragma once
-// Which instructions the wide loops use, chosen once at start: the best the machine has, or what WEIR_SIMD_TARGET names.
+// Which instructions the wide loops use, chosen once at start: the best the machine has, or what the program was told to use.
 //
 // A kernel is one piece of code, compiled once a target. Promise of each kernel: the same bits on every target. Only the basic
 // operations and square roots, which are correctly rounded in every width; no sum across lanes; nothing is contracted to a fused
@@ -20,10 +20,11 @@ inline constexpr std::size_t kSimdTargetCount = 2;
 std::string_view name_of(SimdTarget target);   // "baseline", "avx2"
 std::span<const SimdTarget> simd_targets();    // What this machine can run, the best last.
 SimdTarget simd_target();                      // What the kernels of this process use.
-// kConfig: WEIR_SIMD_TARGET names none of simd_targets(), and the best one is used.
-Result<void> check_simd_target();
+// From now on the kernels use the named one. kConfig: it is none of simd_targets(), and nothing changes.
+// REQUIRES: no other thread runs yet.
+Result<void> use_simd_target(std::string_view name);
 
-// A kernel's variants and the chosen one. Made at namespace scope; not to be called before main().
+// A kernel's variants. Made at namespace scope; not to be called before main().
 template <class... Args>
 class SimdKernel {
  public:
@@ -35,13 +36,12 @@ class SimdKernel {
     return SimdKernel(&baseline<Body>, &avx2<Body>);
   }
 
-  void operator()(Args... args) const { chosen_(args...); }
+  void operator()(Args... args) const { run_on(simd_target(), args...); }
   // REQUIRES: one of simd_targets().
   void run_on(SimdTarget target, Args... args) const { variants_[static_cast<std::size_t>(target)](args...); }
 
  private:
-  SimdKernel(Function baseline, Function avx2)
-      : variants_{baseline, avx2}, chosen_(variants_[static_cast<std::size_t>(simd_target())]) {}
+  SimdKernel(Function baseline, Function avx2) : variants_{baseline, avx2} {}
 
   template <class Body>
   static void baseline(Args... args) {
@@ -60,7 +60,6 @@ class SimdKernel {
 #endif
 
   std::array<Function, kSimdTargetCount> variants_;
-  Function chosen_;
 };
 
 }  // namespace weir

@@ -19,7 +19,7 @@ namespace weir {
 struct ConformalSettings {
   double coverage = 0.9;        // 1 - alpha.
   std::uint32_t window = 1000;
-  double gamma = 0.01;
+  double gamma = 0.005;
   std::uint32_t warm_up = 200;  // Labelled scores.
   double max_width = std::numeric_limits<double>::infinity();  // Regression: wider sets are not certified.
   bool operator==(const ConformalSettings&) const = default;

@@ -81,8 +81,15 @@ TEST(Simd, TargetsAreThoseOfTheMachine) {
 #if defined(__x86_64__)
   EXPECT_EQ(targets.back() == SimdTarget::kAvx2, __builtin_cpu_supports("avx2") != 0);
 #endif
-  EXPECT_EQ(simd_target(), targets.back()) << "without WEIR_SIMD_TARGET the best";
-  EXPECT_TRUE(check_simd_target().ok());
+  EXPECT_EQ(simd_target(), targets.back()) << "untold, the best";
+  for (const SimdTarget target : targets) {
+    ASSERT_TRUE(use_simd_target(name_of(target)).ok());
+    EXPECT_EQ(simd_target(), target);
+  }
+  const Result<void> unknown = use_simd_target("avx3");
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().code, ErrorCode::kConfig);
+  EXPECT_EQ(simd_target(), targets.back()) << "as before the refusal";
 }
 
 TEST(Simd, Scaling) {
