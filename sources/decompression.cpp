@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -56,12 +57,24 @@ class PlainContent final : public ContentReader {
 };
 
 constexpr std::size_t kInputBytes = 64 * 1024;
+constexpr std::size_t kDecodedBytes = 128 * 1024;
 
-// What gzip and zstd share: an input block, and skipping by reading.
+// What gzip and zstd share: an input block, a decoded block, and skipping by reading. Blocks of one size are decoded whatever the
+// reader has room for: how much of a damaged file a decoder gives before it fails depends on the room.
 class DecodedContent : public ContentReader {
  public:
-  explicit DecodedContent(const StoredFile& file) : stored_(file), input_(kInputBytes) {}
+  explicit DecodedContent(const StoredFile& file) : stored_(file), input_(kInputBytes), decoded_(kDecodedBytes) {}
 
+  Result<std::size_t> read(char* to, std::size_t room) final {
+    if (decoded_at_ == decoded_end_) {
+      TRY_ASSIGN(decoded_end_, decode(decoded_.data(), decoded_.size()));
+      decoded_at_ = 0;
+    }
+    const std::size_t given = std::min(room, decoded_end_ - decoded_at_);
+    std::memcpy(to, decoded_.data() + decoded_at_, given);
+    decoded_at_ += given;
+    return given;
+  }
   Result<bool> skip_to(std::uint64_t content_byte) override {
     std::vector<char> away(256 * 1024);
     while (content_byte > 0) {
@@ -75,6 +88,8 @@ class DecodedContent : public ContentReader {
   std::uint64_t stored_bytes_read() const override { return stored_.at(); }
 
  protected:
+  // 0: the end. What is decoded before a failure is given first, the error with the next call.
+  virtual Result<std::size_t> decode(char* to, std::size_t room) = 0;
   // False: no more stored bytes.
   Result<bool> fill(const char*& at, std::size_t& left) {
     TRY_ASSIGN(const std::size_t got, stored_.read(input_.data(), input_.size()));
@@ -90,13 +105,17 @@ class DecodedContent : public ContentReader {
 
   StoredBytes stored_;
   std::vector<char> input_;
+
+ private:
+  std::vector<char> decoded_;
+  std::size_t decoded_at_ = 0, decoded_end_ = 0;
 };
 
 class GzipContent final : public DecodedContent {
  public:
   explicit GzipContent(const StoredFile& file) : DecodedContent(file), state_(std::make_unique<inflate_state>()) { begin_member(); }
 
-  Result<std::size_t> read(char* to, std::size_t room) override {
+  Result<std::size_t> decode(char* to, std::size_t room) override {
     if (pending_ != 0) return fail(pending_);
     std::size_t given = 0;
     while (given < room && !ended_) {
@@ -111,7 +130,6 @@ class GzipContent final : public DecodedContent {
           ended_ = true;
           break;
         } else if (no_input_left_) {
-          // What was decoded first: the error comes with the next call.
           if (given > 0) break;
           return error("gzip", 0, "it ends in the middle of a member; the file is truncated: copy it again and start in a new data directory");
         } else {
@@ -140,7 +158,7 @@ class GzipContent final : public DecodedContent {
       given += came;
       if (code < 0) {
         pending_ = code;
-        if (given > 0) break;  // What was decoded first: the error comes with the next call.
+        if (given > 0) break;
         return fail(code);
       }
       if (state_->block_state == ISAL_BLOCK_FINISH) {
@@ -183,7 +201,7 @@ class ZstdContent final : public DecodedContent {
   explicit ZstdContent(const StoredFile& file) : DecodedContent(file), stream_(ZSTD_createDCtx()) { CHECK(stream_ != nullptr); }
   ~ZstdContent() override { ZSTD_freeDCtx(stream_); }
 
-  Result<std::size_t> read(char* to, std::size_t room) override {
+  Result<std::size_t> decode(char* to, std::size_t room) override {
     if (failed_ != 0) return fail();
     std::size_t given = 0;
     while (given < room) {
