@@ -75,10 +75,11 @@ test-faults:  ## The fault tests at full length: every crash point and hit, 30 r
 	@export WEIR_FAULTS=full; $(call ctest,release,-L faults)
 
 .PHONY: bench
-bench:  ## Run the benchmarks: a table, and build/bench.json
+bench:  ## Run the benchmarks and their rivals: a table, and build/bench.json (rivals need PyPI once)
 	@scripts/install_dependencies.sh build bench
 	@$(call build,release,weir benches)
-	@bench/run.py --build build/release --out build/bench.json
+	@bench/rivals.py --venv build/rivals --out build/rivals.json
+	@bench/run.py --build build/release --out build/bench.json --rivals build/rivals.json
 
 .PHONY: fuzz
 fuzz:  ## Fuzz each parser for FUZZ_SECONDS

@@ -47,16 +47,11 @@ double percentile(std::vector<double>& values, double fraction) {
 
 Figures::~Figures() { std::printf("[%s\n]\n", rows_.c_str()); }
 
-void Figures::add(std::string name, double value, std::string_view unit, std::string_view rival, double rival_value) {
+void Figures::add(std::string name, double value, std::string_view unit) {
   char text[512];
-  std::snprintf(text, sizeof text, "%s\n  {\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%.*s\"", rows_.empty() ? "" : ",",
+  std::snprintf(text, sizeof text, "%s\n  {\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%.*s\"}", rows_.empty() ? "" : ",",
                 name.c_str(), value, int(unit.size()), unit.data());
   rows_ += text;
-  if (!rival.empty()) {
-    std::snprintf(text, sizeof text, ", \"rival\": \"%.*s\", \"rival_value\": %.6g", int(rival.size()), rival.data(), rival_value);
-    rows_ += text;
-  }
-  rows_ += "}";
 }
 
 std::string scratch(std::string_view name) {

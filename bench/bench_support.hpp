@@ -36,7 +36,7 @@ double percentile(std::vector<double>& values, double fraction);  // Sorts them.
 class Figures {
  public:
   ~Figures();
-  void add(std::string name, double value, std::string_view unit, std::string_view rival = {}, double rival_value = 0.0);
+  void add(std::string name, double value, std::string_view unit);
 
  private:
   std::string rows_;

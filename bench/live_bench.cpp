@@ -153,9 +153,9 @@ void measure(const Load& load, const std::string& wait, const std::string& sync,
   const std::string how = "live 1,000/s, " + wait + ", sync: " + sync;
   const auto us = [](const LatencyHistogram& histogram, double fraction) { return double(histogram.percentile_ns(fraction)) / 1000.0; };
   if (tick_too) {
-    figures.add(how + ": tick P50", us(status->tick, 0.5), "us", "river, closed loop, without parsing", 55);
+    figures.add(how + ": tick P50", us(status->tick, 0.5), "us");
     figures.add(how + ": tick P99", us(status->tick, 0.99), "us");
-    figures.add(how + ": tick P99.9", us(status->tick, 0.999), "us", "river, closed loop, without parsing", 88);
+    figures.add(how + ": tick P99.9", us(status->tick, 0.999), "us");
     figures.add(how + ": arrival tick P50", us(status->arrival, 0.5), "us");
     figures.add(how + ": arrival tick P99", us(status->arrival, 0.99), "us");
     figures.add(how + ": arrival tick P99.9", us(status->arrival, 0.999), "us");

@@ -30,7 +30,7 @@ void run() {
   figures.add("size of the program, stripped", double(std::filesystem::file_size(stripped)) / 1e6, "MB");
   std::vector<double> seconds;
   for (int i = 0; i < 5; ++i) seconds.push_back(start(scratch("start")));
-  figures.add("start to first prediction", median(seconds), "s", "river, its import alone", 1.3);
+  figures.add("start to first prediction", median(seconds), "s");
   remove(scratch("start"));
   remove(scratch("size"));
 }

@@ -16,7 +16,7 @@ test=(clang-14 libclang-rt-14-dev llvm-14 python3)  # The fuzz targets need clan
 format=(clang-format-14)
 tidy=(clang-tidy-14)
 data=(python3 python3-venv)
-bench=(python3)
+bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 
 list=no
 packages=("${build[@]}")
