@@ -2,6 +2,8 @@
 
 #include <lz4.h>
 
+#include <algorithm>
+
 #include "core/base/crc32c.hpp"
 
 namespace weir {
@@ -249,7 +251,12 @@ bool decode(std::string_view body, PartitionEntry& entry) {
 std::string encode(const TaskEntry& entry) {
   ByteBuffer out;
   out.append_varint(entry.last_commit.value);
-  out.append_varint(entry.attempts);
+  out.append_varint(static_cast<std::uint64_t>(std::count_if(entry.attempts.begin(), entry.attempts.end(), [](std::uint32_t n) { return n > 0; })));
+  for (std::size_t input = 0; input < kInputCount; ++input) {
+    if (entry.attempts[input] == 0) continue;
+    out.append_fixed(static_cast<std::uint8_t>(input));
+    out.append_varint(entry.attempts[input]);
+  }
   append_positions(entry.positions, out);
   return to_string(out);
 }
@@ -257,7 +264,14 @@ std::string encode(const TaskEntry& entry) {
 bool decode(std::string_view body, TaskEntry& entry) {
   ByteReader reader(body);
   entry.last_commit = CommitId(reader.varint());
-  entry.attempts = static_cast<std::uint32_t>(reader.varint());
+  entry.attempts = {};
+  const std::uint64_t attempted = reader.varint();
+  if (attempted > kInputCount) return false;
+  for (std::uint64_t i = 0; i < attempted; ++i) {
+    const auto input = reader.fixed<std::uint8_t>();
+    if (input >= kInputCount) return false;
+    entry.attempts[input] = static_cast<std::uint32_t>(reader.varint());
+  }
   return read_positions(reader, entry.positions) && reader.finished();
 }
 

@@ -78,7 +78,7 @@ bool decode(std::string_view body, PartitionEntry& entry);
 
 struct TaskEntry {
   CommitId last_commit;
-  std::uint32_t attempts = 0;
+  Attempts attempts{};
   Positions positions;
 };
 std::string encode(const TaskEntry& entry);

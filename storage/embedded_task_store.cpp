@@ -32,11 +32,11 @@ class EmbeddedTaskStore final : public TaskStore {
     TRY_ASSIGN(const bool found, database.get(ColumnFamily::kMeta, task_key_, body));
     if (found && !decode(body, entry_)) return malformed(ColumnFamily::kMeta, task_key_);
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
-    return Recovered{entry_.last_commit, entry_.positions, make_embedded_state(core_, spec_, last_commit_), entry_.attempts + 1};
+    return Recovered{entry_.last_commit, entry_.positions, make_embedded_state(core_, spec_, last_commit_), entry_.attempts};
   }
 
-  Result<void> count_attempt() override {
-    ++entry_.attempts;
+  Result<void> count_attempt(InputId input) override {
+    ++entry_.attempts[static_cast<std::size_t>(input)];
     TRY(core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/true));
     crash_point("recover.after_attempt");
     return {};
@@ -56,7 +56,8 @@ class EmbeddedTaskStore final : public TaskStore {
     }
     transaction.state.sort();
     put_state(transaction.state);
-    TaskEntry next{id, 0, entry_.positions};
+    TaskEntry next{id, entry_.attempts, entry_.positions};
+    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = 0;
     merge_positions(transaction.consumed, next.positions);
     put_meta(task_key_, encode(next));
     if (const std::string_view order = transaction.order.bytes(); !order.empty())

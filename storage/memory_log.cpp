@@ -37,7 +37,7 @@ struct MemoryTopic {
 
 struct MemoryTask {
   CommitId last_commit;
-  std::uint32_t attempts = 0;
+  Attempts attempts{};
   Positions positions;
   std::map<std::string, std::string, std::less<>> state;
   struct OrderOfCommit {
@@ -135,12 +135,12 @@ class MemoryTaskStore final : public TaskStore {
 
   Result<Recovered> recover() override {
     std::lock_guard lock(core_->mutex);
-    return Recovered{task_->last_commit, task_->positions, std::make_shared<MemoryState>(core_, task_), task_->attempts + 1};
+    return Recovered{task_->last_commit, task_->positions, std::make_shared<MemoryState>(core_, task_), task_->attempts};
   }
 
-  Result<void> count_attempt() override {
+  Result<void> count_attempt(InputId input) override {
     std::lock_guard lock(core_->mutex);
-    ++task_->attempts;
+    ++task_->attempts[static_cast<std::size_t>(input)];
     return {};
   }
 
@@ -164,7 +164,7 @@ class MemoryTaskStore final : public TaskStore {
     if (const std::string_view order = transaction.order.bytes(); !order.empty())
       task_->order[id] = {std::string(order), task_->positions};
     task_->last_commit = id;
-    task_->attempts = 0;
+    for (const Position& position : transaction.consumed) task_->attempts[static_cast<std::size_t>(position.input)] = 0;
     if (fault) return fault->error;
     return id;
   }

@@ -22,13 +22,13 @@ class TaskStore {
   // Fences every other owner, and gives the task's last committed positions and state. Call once, before the first commit.
   virtual Result<Recovered> recover() = 0;
 
-  // Counts an attempt, durably on return. Call once, before the first record is processed: a start that ends before has
-  // proved nothing against that record. REQUIRES: recovered, no commit in flight.
-  virtual Result<void> count_attempt() = 0;
+  // Counts an attempt at the input's next record, durably on return. Call once a start and input, before the first record of
+  // that input is processed: a start that ends before has proved nothing against it. REQUIRES: recovered, no commit in flight.
+  virtual Result<void> count_attempt(InputId input) = 0;
 
   // Makes records, state, positions and order durable together: on return they survive kill -9 (a power cut as `sync`
   // says) and are visible to readers, in this order of commits. On an error nothing of it is visible. Calls order.bytes(),
-  // nothing else of the transaction is changed. Resets the attempt count.
+  // nothing else of the transaction is changed. Resets the attempts at the inputs it has consumed from.
   virtual Result<CommitId> commit(Transaction& transaction) = 0;
 
   // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false.

@@ -9,8 +9,8 @@ namespace {
 
 // A crash loses at most the records of two transactions; that many are then committed one by one to find the culprit.
 constexpr std::uint64_t kCarefulRecords = 20'000;
-// Starts without one commit, with single records since the second: then the record at the committed position is the culprit.
-constexpr std::uint32_t kPoisonAttempts = 4;
+// Starts that took an input's next record and did not commit it, with single records since the second: then it is the culprit.
+constexpr std::uint32_t kPoisonAttempts = 3;
 constexpr std::uint64_t kTurnRecords = 512;
 constexpr std::int64_t kBacklogCommitNs = 100'000'000;
 constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
@@ -40,18 +40,20 @@ Result<void> TaskRunner::open() {
   task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
   TRY(task_->restore(recovered));
 
-  if (recovered.attempts > 1) careful_left_ = kCarefulRecords;
-  poisoned_ = recovered.attempts >= kPoisonAttempts;
-  if (recovered.attempts > 1)
-    status_.warn("task '" + plan_.name + "' has started " + std::to_string(recovered.attempts) +
-                 " times since its last commit: it commits record by record for now" +
-                 (poisoned_ ? ", and refuses the record that stopped it" : ""));
 
   std::vector<InputQueue*> waited;
   inputs_.resize(plan_.inputs.size());
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     input.plan = &plan_.inputs[i];
+    const std::uint32_t attempts = recovered.attempts[static_cast<std::size_t>(input.plan->input)];
+    input.poisoned = input.plan->parsed && attempts >= kPoisonAttempts;
+    if (attempts > 0) {
+      careful_left_ = kCarefulRecords;
+      status_.warn("task '" + plan_.name + "' has stopped " + std::to_string(attempts) + (attempts == 1 ? " time" : " times") + " before it could commit record " +
+                   std::to_string(task_->position(input.plan->input).value) + " of " + input.plan->topic_name +
+                   (input.poisoned ? ": it refuses that record" : ": it commits record by record for now"));
+    }
     input.ring = std::make_unique<InputRing>(wake);
     std::unique_ptr<LineParser> parser;
     if (input.plan->parsed) {
@@ -162,15 +164,12 @@ bool TaskRunner::sources_ended() {
   return any;
 }
 
-Result<void> TaskRunner::count_attempt() {
-  if (attempt_counted_) return {};
-  attempt_counted_ = true;
-  return store_->count_attempt();
-}
-
 Result<void> TaskRunner::process_one(InputQueue& queue) {
-  TRY(count_attempt());
   Input& input = input_of(queue);
+  if (!input.attempted) {
+    input.attempted = true;
+    TRY(store_->count_attempt(input.plan->input));
+  }
   CommitSlot::Work& work = slot_.open();
   if (InputBatch* batch = queue.head_batch(); batch != input.adopted) {
     input.adopted = batch;
@@ -183,7 +182,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   std::uint64_t cursor = 0;
   if (input.plan->parsed) {
     ParsedRecord* parsed = queue.peek();
-    if (poisoned_) {
+    if (input.poisoned) {
       parsed->kind = ParsedKind::kRefused;
       parsed->refusal = poison_refusal();
     }
@@ -194,10 +193,11 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
     view.record = *queue.peek_record();
   }
   work.taken_ns.push_back(queue.taken_ns());
-  if (poisoned_ && input.plan->parsed) {
-    poisoned_ = false;
+  if (input.poisoned) {
+    input.poisoned = false;
     TRY(task_->process_poison(input.plan->input, view, cursor, work.transaction));
   } else {
+    crash_point_at_record(name_of(input.plan->input), view.source.offset.value);
     TRY(task_->process(input.plan->input, view, cursor, work.transaction));
   }
   const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
@@ -226,7 +226,6 @@ bool TaskRunner::backlog() const {
 }
 
 Result<void> TaskRunner::hand_over() {
-  TRY(count_attempt());
   CommitSlot::Work& work = slot_.open();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
@@ -286,6 +285,7 @@ Result<Turn> TaskRunner::turn() {
       if (!declare_idle(now)) break;
       continue;
     }
+    if (slot_.in_flight() && !input_of(*queue).attempted) break;  // The attempt is counted between commits.
     TRY(process_one(*queue));
     ++done;
     const std::int64_t after = clock_.monotonic_ns();

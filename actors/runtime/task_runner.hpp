@@ -55,6 +55,8 @@ class TaskRunner final : public Runner {
     std::unique_ptr<InputQueue> queue;
     std::string saved_identity;
     std::int64_t saved_max = INT64_MIN;
+    bool attempted = false;         // The attempt at its next record is counted.
+    bool poisoned = false;          // Its next record has killed the task: refuse it unprocessed.
     InputBatch* adopted = nullptr;  // The batch whose fetched entries the stages have.
   };
 
@@ -64,7 +66,6 @@ class TaskRunner final : public Runner {
   void return_batches();
   bool declare_idle(std::int64_t now);
   Result<void> process_one(InputQueue& queue);
-  Result<void> count_attempt();
   Result<void> collect_commit();
   bool commit_due(std::int64_t now) const;
   std::int64_t due_ns() const;  // When the open transaction is to be handed over.
@@ -90,8 +91,6 @@ class TaskRunner final : public Runner {
   std::size_t arrival_turn_ = 0;       // Order by arrival: whose turn it is,
   std::uint64_t arrival_left_ = 0;     // and for how many more records.
   std::uint64_t careful_left_ = 0;     // Records to commit one by one, after a run that did not live to its first commit.
-  bool attempt_counted_ = false;
-  bool poisoned_ = false;              // The next record killed the task: refuse it unprocessed.
 };
 
 }  // namespace weir

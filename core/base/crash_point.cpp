@@ -18,6 +18,7 @@ namespace {
 struct Settings {
   std::string name;
   long hit = 1;
+  std::string record;  // INPUT/OFFSET; empty: whichever.
   const char* log_path = nullptr;
 };
 
@@ -26,6 +27,10 @@ const Settings& settings() {
     Settings s;
     if (const char* at = std::getenv("WEIR_CRASH_AT")) {
       s.name = at;
+      if (const auto sign = s.name.find('@'); sign != std::string::npos) {
+        s.record = s.name.substr(sign + 1);
+        s.name.resize(sign);
+      }
       if (const auto colon = s.name.find(':'); colon != std::string::npos) {
         std::from_chars(s.name.data() + colon + 1, s.name.data() + s.name.size(), s.hit);
         s.name.resize(colon);
@@ -38,6 +43,11 @@ const Settings& settings() {
 }
 
 std::array<std::atomic<long>, kCrashPoints.size()> passes;
+
+[[noreturn]] void die() {
+  ::kill(::getpid(), SIGKILL);
+  for (;;) ::pause();  // The signal is on its way.
+}
 
 }  // namespace
 
@@ -55,10 +65,14 @@ void pass_crash_point(std::string_view name) {
       ::close(file);
     }
   }
-  if (name == s.name && pass == s.hit) {
-    ::kill(::getpid(), SIGKILL);
-    for (;;) ::pause();  // The signal is on its way.
-  }
+  if (name == s.name && s.record.empty() && pass == s.hit) die();
+}
+
+void pass_record(std::string_view input, std::int64_t offset) {
+  constexpr std::string_view kName = "task.record";
+  pass_crash_point(kName);
+  const Settings& s = settings();
+  if (kName == s.name && s.record == std::string(input) + '/' + std::to_string(offset)) die();
 }
 
 }  // namespace weir::detail

@@ -48,12 +48,15 @@ struct Transaction {
   }
 };
 
+// By input: how many starts have taken its record at the committed position and did not live to commit it.
+using Attempts = std::array<std::uint32_t, kInputCount>;
+
 // What recovery hands back to a task.
 struct Recovered {
   CommitId last_commit;      // 0: this task has never committed.
   Positions positions;
   std::shared_ptr<const StateReader> state;
-  std::uint32_t attempts = 0;  // Starts since the last commit, this one included: above 1 something killed the task.
+  Attempts attempts{};
 };
 
 }  // namespace weir

@@ -180,6 +180,31 @@ TEST_F(RunnerTest, ARecordThatKillsItsTaskIsRefusedInTheEnd) {
                                                    "logs " + line(3, 3) + " 4"}));
 }
 
+TEST_F(RunnerTest, TheOtherInputsRecordsDoNotHideThePoison) {
+  // By arrival another input's record may be the first of each start, and be committed: the culprit's count must live through it.
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  produce(Topic::kLogs, {line(666, 2), line(7, 7)});
+  int starts = 0;
+  for (;; ++starts) {
+    ASSERT_LT(starts, 12);
+    produce(Topic::kOutcomes, {line(1000 + starts, 1)});
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    if (drive(runner, 50).ok()) break;
+  }
+  EXPECT_EQ(starts, 3);
+  std::vector<std::string> logs;
+  std::size_t outcomes = 0;
+  for (const std::string& value : published()) {
+    if (value.starts_with("logs ")) logs.push_back(value);
+    else EXPECT_EQ(value.find("poison"), std::string::npos) << value, ++outcomes;
+  }
+  EXPECT_EQ(outcomes, 4U);
+  ASSERT_EQ(logs.size(), 2U);
+  EXPECT_TRUE(logs[0].starts_with("logs " + line(666, 2)) && logs[0].ends_with(" poison")) << logs[0];
+  EXPECT_TRUE(logs[1].starts_with("logs " + line(7, 7)) && !logs[1].ends_with(" poison")) << logs[1];
+}
+
 class RunnerRestart : public RunnerTest, public testing::WithParamInterface<std::uint64_t> {};
 
 TEST_P(RunnerRestart, AnyNumberOfRestartsGivesTheOutputOfAnUnbrokenRun) {

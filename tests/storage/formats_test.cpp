@@ -68,7 +68,7 @@ TEST(Formats, TheExampleIsWhatTheCodeWrites) {
   expected["partition value"] =
       seal(expected["partition key"], encode(PartitionEntry{Offset(0), Offset(8), 100 + record_bytes, 0, 1'700'000'000'000'000}));
   expected["task key"] = task_key(kTask);
-  expected["task value"] = seal(expected["task key"], encode(TaskEntry{CommitId(3), 0, kPositions}));
+  expected["task value"] = seal(expected["task key"], encode(TaskEntry{CommitId(3), {}, kPositions}));
   Order order;
   order.records(InputId::kLogs, 2);
   expected["order key"] = order_key(kTask, CommitId(3));

@@ -179,24 +179,34 @@ TEST_P(LogContract, StateReaderSeesEachCommit) {
   }
 }
 
-TEST_P(LogContract, CountsAttemptsUntilTheNextCommit) {
-  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+TEST_P(LogContract, CountsAttemptsAtAnInputUntilACommitTakesItsRecord) {
+  const auto attempts = [&](InputId input) { return recover(*open_task(log())).attempts[static_cast<std::size_t>(input)]; };
+  const auto commit_one_of = [&](InputId input) {
     auto store = open_task(log());
-    EXPECT_EQ(recover(*store).attempts, attempt);
-    ASSERT_OK(store->count_attempt());
+    recover(*store);
+    Transaction transaction;
+    transaction.consumed.push_back({input, PartitionId(0), Offset(1), 0});
+    ASSERT_OK(store->commit(transaction));
+  };
+  for (std::uint32_t attempt = 0; attempt < 3; ++attempt) {
+    auto store = open_task(log());
+    EXPECT_EQ(recover(*store).attempts[0], attempt);
+    ASSERT_OK(store->count_attempt(InputId::kLogs));
+    if (attempt == 0) ASSERT_OK(store->count_attempt(InputId::kModels));
     store.reset();
     backend_->restart();
-    EXPECT_EQ(recover(*open_task(log())).attempts, attempt + 1) << "a start that takes no record does not count";
+    EXPECT_EQ(attempts(InputId::kLogs), attempt + 1) << "a start that takes no record does not count";
+    backend_->restart();
   }
-  {
-    auto store = open_task(log());
-    EXPECT_EQ(recover(*store).attempts, 4u);
-    Transaction transaction;
-    ASSERT_OK(store->commit(transaction));
-  }
+  EXPECT_EQ(attempts(InputId::kOutcomes), 0u);
+  commit_one_of(InputId::kOutcomes);
   backend_->restart();
-  auto store = open_task(log());
-  EXPECT_EQ(recover(*store).attempts, 1u);
+  EXPECT_EQ(attempts(InputId::kLogs), 3u) << "another input's commit says nothing of this one";
+  EXPECT_EQ(attempts(InputId::kModels), 1u);
+  commit_one_of(InputId::kLogs);
+  backend_->restart();
+  EXPECT_EQ(attempts(InputId::kLogs), 0u);
+  EXPECT_EQ(attempts(InputId::kModels), 1u);
 }
 
 TEST_P(LogContract, RefusesASecondOwnerOfATask) {
