@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "actors/runtime/memory_lock.hpp"
 #include "cli/data_access.hpp"
 #include "core/records/json_text.hpp"
 #include "pipelines/report.hpp"
@@ -118,7 +119,9 @@ std::string status_json(RunningPipeline& pipeline) {
            ",\"waiting\":" + std::to_string(status->waiting) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) + "}";
     first = false;
   }
-  out += "],\"warnings\":[";
+  const MemoryLockState memory = memory_lock_state();
+  out += "],\"memory_locked_bytes\":" + std::to_string(memory.locked_bytes) + ",\"memory_lock_limit_bytes\":" +
+         (memory.limit_bytes == UINT64_MAX ? "null" : std::to_string(memory.limit_bytes)) + ",\"warnings\":[";
   for (std::size_t i = 0; i < summary.warnings.size(); ++i) out += (i == 0 ? "" : ",") + json_text(summary.warnings[i]);
   return out + "]}\n";
 }

@@ -1,15 +1,20 @@
 #include "actors/runtime/monitor.hpp"
 
+#include "actors/runtime/memory_lock.hpp"
 #include "actors/runtime/messages.hpp"
 #include "actors/runtime/thread_setup.hpp"
 
 namespace weir {
+namespace {
+constexpr std::int64_t kLockEveryNs = 5'000'000'000;
+}
 
 caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock,
                             const std::vector<std::unique_ptr<TaskStatus>>* statuses) {
   self->state.name = "monitor";
   name_thread("monitor");
   self->delayed_send(self, plan->monitor_interval, tick_atom::value);
+  auto locked_ns = std::make_shared<std::int64_t>(clock->monotonic_ns());
   return {
       [=](tick_atom) {
         const std::int64_t now = clock->monotonic_ns();
@@ -18,6 +23,10 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
           if (progress != 0 && status->waiting.load() > 0 && now - progress > plan->stall_after.count() * 1000)
             status->warn("task '" + status->task + "' has made no progress for " +
                          std::to_string((now - progress) / 1'000'000'000) + " s while records wait");
+        }
+        if (now - *locked_ns >= kLockEveryNs) {
+          *locked_ns = now;
+          lock_new_memory();
         }
         if (plan->maintain)
           if (const auto maintained = plan->maintain(*statuses); !maintained.ok())

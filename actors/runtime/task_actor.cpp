@@ -1,6 +1,7 @@
 #include "actors/runtime/task_actor.hpp"
 
 #include "actors/runtime/errors.hpp"
+#include "actors/runtime/memory_lock.hpp"
 #include "actors/runtime/messages.hpp"
 #include "actors/runtime/thread_setup.hpp"
 

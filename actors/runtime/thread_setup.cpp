@@ -2,14 +2,12 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <span>
@@ -61,32 +59,6 @@ std::string set_thread_nice(int nice) {
   const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
   if (::setpriority(PRIO_PROCESS, thread, nice) == 0) return {};
   return "priority of the thread not lowered to " + std::to_string(nice) + ": " + std::strerror(errno);
-}
-
-namespace {
-
-// With CAP_IPC_LOCK the kernel does not apply RLIMIT_MEMLOCK.
-bool may_lock_without_limit() {
-  constexpr std::uint64_t kIpcLock = std::uint64_t(1) << 14;
-  std::ifstream status("/proc/self/status");
-  std::string line;
-  while (std::getline(status, line))
-    if (line.starts_with("CapEff:")) return (std::stoull(line.substr(7), nullptr, 16) & kIpcLock) != 0;
-  return false;
-}
-
-}  // namespace
-
-std::string lock_memory() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return std::string("memory not locked: ") + std::strerror(errno);
-  // Under a limit mlockall succeeds, and then every new thread and mapping fails.
-  if (limit.rlim_cur != RLIM_INFINITY && !may_lock_without_limit())
-    return "memory not locked: the limit is " + std::to_string(limit.rlim_cur / 1024) +
-           " KiB; raise it ('ulimit -l unlimited', LimitMEMLOCK=infinity) or set placement.lock_memory to false";
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) return {};
-  return std::string("memory not locked: ") + std::strerror(errno) +
-         "; run with CAP_IPC_LOCK or set placement.lock_memory to false";
 }
 
 void name_thread(const std::string& name) { ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str()); }
