@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 
@@ -24,6 +25,19 @@ std::int64_t running_events(const FlightsRun& run) {
   return json_value(status, "running") == "true" ? std::stoll(json_value(status, "events")) : -1;
 }
 
+// From the signal to the end of the process. A busy machine may hold up any one run: callers take the best of three.
+double seconds_to_leave(Process& process, int signal) {
+  process.send_signal(signal);
+  const auto sent = std::chrono::steady_clock::now();
+  EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
+  return Seconds(std::chrono::steady_clock::now() - sent).count();
+}
+template <class Attempt> double best_of_three(Attempt attempt) {
+  double best = attempt(0);
+  for (int i = 1; i < 3 && best >= 1.0; ++i) best = std::min(best, attempt(i));
+  return best;
+}
+
 class Signals : public testing::TestWithParam<int> {
  protected:
   TemporaryDirectory directory_;
@@ -31,34 +45,61 @@ class Signals : public testing::TestWithParam<int> {
 
 TEST_P(Signals, CommitsAndLeavesWithinASecondThenGoesOn) {
   const FlightFiles files = cut_flights(directory_.path(), 50'000);
+  std::filesystem::path data;
   // Commits that wait for the disk, and small ones, so that the replay does not end before the signal.
-  const FlightsRun run(directory_ / "data", files, {"sync=always", "commit_interval=1us", "placement.parse=task", "backup_interval=0"});
-  Process process(program(run));
-  ASSERT_TRUE(wait_until([&] { return running_events(run) > 0 || !process.running(); }));
-  process.send_signal(GetParam());
-  const auto sent = std::chrono::steady_clock::now();
-  EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
-  EXPECT_LT(Seconds(std::chrono::steady_clock::now() - sent).count(), 3.0) << "a second, and room for a busy machine";
+  const std::vector<std::string> settings = {"sync=always", "commit_interval=1us", "placement.parse=task", "backup_interval=0"};
+  const double seconds = best_of_three([&](int i) {
+    data = directory_ / ("data-" + std::to_string(i));
+    const FlightsRun run(data, files, settings);
+    Process process(program(run));
+    EXPECT_TRUE(wait_until([&] { return running_events(run) > 0 || !process.running(); }));
+    return seconds_to_leave(process, GetParam());
+  });
+  EXPECT_LT(seconds, 1.0);
+  const FlightsRun run(data, files, settings);
   EXPECT_GT(tail(run.data, "predictions").size(), 0U);
   run.expect_run();
   EXPECT_EQ(tail(run.data, "predictions").size(), files.event_lines.size());
   run.expect_verified();
 }
 
+// Nothing to commit, but threads that wait: for a file to grow, for standard input, for a reader of a topic to go on.
+TEST_P(Signals, LeavesWithinASecondWhileItWaits) {
+  const FlightFiles files = cut_flights(directory_.path(), 2'000);
+  for (const char* learning : {"coupled", "free"}) {
+    SCOPED_TRACE(learning);
+    const double seconds = best_of_three([&](int i) {
+      const FlightsRun run(directory_ / (std::string(learning) + std::to_string(i)), files,
+                           {"sources.logs={stdin: true}", "sources.outcomes.follow=true", "order=arrival", std::string("learning=") + learning});
+      ProcessOptions options;
+      options.pipe_stdin = true;
+      Process process(program(run), options);
+      process.write_stdin(joined(files.event_lines));
+      EXPECT_TRUE(wait_until([&] { return running_events(run) == std::int64_t(files.event_lines.size()) || !process.running(); })) << process.err();
+      Process reader({weir_binary().string(), "tail", "predictions", "--data", run.data.string(), "--from-beginning", "--follow"});
+      reader.wait_for_out("\"id\":");
+      const double left = seconds_to_leave(process, GetParam());
+      EXPECT_EQ(reader.wait().signal, 0);
+      return left;
+    });
+    EXPECT_LT(seconds, 1.0);
+  }
+}
+
 TEST_P(Signals, ASecondOneLeavesAtOnce) {
   const FlightFiles files = cut_flights(directory_.path(), 2'000);
   const FlightsRun run(directory_ / "data", files, {"sources.logs.follow=true", "sources.outcomes.follow=true"});
-  int at_once = 0;
-  for (int attempt = 0; attempt < 5 && at_once == 0; ++attempt) {
+  const double seconds = best_of_three([&](int) {
     Process process(program(run));
-    ASSERT_TRUE(wait_until([&] { return running_events(run) >= 0; }));
+    EXPECT_TRUE(wait_until([&] { return running_events(run) >= 0; }));
     process.send_signal(GetParam());
     process.send_signal(GetParam() == SIGTERM ? SIGINT : SIGTERM);
+    const auto sent = std::chrono::steady_clock::now();
     const ExitStatus status = process.wait();
     EXPECT_TRUE(status.code == 130 || status.code == 143) << status.code << process.err();
-    at_once += status.code == 130 || status.code == 143 ? 1 : 0;
-  }
-  EXPECT_EQ(at_once, 1);
+    return Seconds(std::chrono::steady_clock::now() - sent).count();
+  });
+  EXPECT_LT(seconds, 1.0);
   run.expect_verified();
 }
 
