@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "pipelines/recompute.hpp"
 #include "pipelines/running_pipeline.hpp"
@@ -79,16 +80,31 @@ Result<std::uint64_t> salvage(Topic topic, PartitionId partition, TopicLog& from
   }
 }
 
+// After so long without a record nothing more will come: with order: event_time the last ones may wait for what is not there yet.
+constexpr std::int64_t kAtRestNs = 30'000'000'000;
+
 struct Goal {
   InputId input;
-  Offset end;  // Of its topic in the damaged log.
+  Offset end;  // How far the task had come in the damaged log; where that cannot be read, the end of the topic.
 };
+
+// What the task had consumed of an input by its last commit in this log.
+std::optional<Offset> consumed(TopicLog& log, const TaskPlan& task, InputId input) {
+  const auto store = log.open_task({task.name, task.partition});
+  if (!store.ok()) return std::nullopt;
+  const auto recovered = (*store)->recover();
+  if (!recovered.ok()) return std::nullopt;
+  for (const Position& position : recovered->positions)
+    if (position.input == input) return position.next;
+  return Offset(0);
+}
 
 // Runs the pipeline until its sources end, or, where they go on, until it has taken all that had been there.
 Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& options, const std::vector<Goal>& goals) {
   std::atomic<int> stop{0};
   RunningPipeline* running = nullptr;
   std::uint64_t records_before = 0;
+  std::int64_t moved_ns = system_clock().monotonic_ns();
   RunOptions own = options;
   own.stop = &stop;
   own.on_started = [&](RunningPipeline& pipeline) { running = &pipeline; };
@@ -104,7 +120,9 @@ Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& opti
       for (const Goal& goal : goals) reached = reached && status->consumed[static_cast<std::size_t>(goal.input)] >= goal.end.value;
     }
     // Inputs that are files, and a learner that runs free, must have come to rest as well.
-    if (reached && records == records_before) stop = 1;
+    const std::int64_t now = system_clock().monotonic_ns();
+    if (records != records_before) moved_ns = now;
+    if ((reached && records == records_before) || now - moved_ns > kAtRestNs) stop = 1;
     records_before = records;
   };
   return run_pipeline(config, own);
@@ -150,6 +168,8 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
         TRY_ASSIGN(Offset end, end_of(*log, input.topic, input.partition));
         if (damaged.ok() && source.follow)
           if (const auto was = end_of(**damaged, input.topic, input.partition); was.ok()) end = std::max(end, *was);
+        if (damaged.ok())
+          if (const auto was = consumed(**damaged, task, input.input)) end = std::min(end, *was);
         goals.push_back({input.input, end});
       }
   }
