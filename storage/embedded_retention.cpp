@@ -68,7 +68,8 @@ Result<Offset> find_cut(BatchWalk& walk, const PartitionEntry& entry, const Rete
                         std::int64_t now_us) {
   const auto goes = [&](const StoredBatch& batch) {
     const bool too_old = retention.age && batch.header.append_time_us < now_us - retention.age->count();
-    const bool too_many = retention.bytes && entry.bytes_appended - batch.header.bytes_before > *retention.bytes;
+    // The newest batch stays, also where it alone is more than the limit.
+    const bool too_many = retention.bytes && batch.end() < entry.end && entry.bytes_appended - batch.header.bytes_before > *retention.bytes;
     return batch.end() <= floor && (too_old || too_many);
   };
   Offset low = entry.begin;  // Everything below goes.

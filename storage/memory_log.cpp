@@ -377,7 +377,8 @@ class MemoryLogImpl final : public MemoryLog {
     for (; gone < partition.batches.size(); ++gone) {
       const RecordBatch& batch = *partition.batches[gone];
       const bool too_old = retention.age && batch.append_time_us() < now_us - retention.age->count();
-      const bool too_many = retention.bytes && bytes > *retention.bytes;
+      const bool newest = gone + 1 == partition.batches.size();  // It stays, also where it alone is more than the limit.
+      const bool too_many = retention.bytes && !newest && bytes > *retention.bytes;
       if (batch.base().next(batch.count()) > floor || !(too_old || too_many)) break;
       bytes -= batch.bytes().size();
       partition.begin = batch.base().next(batch.count());

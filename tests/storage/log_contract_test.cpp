@@ -416,6 +416,18 @@ TEST_P(LogRetention, CutsByBytes) {
   EXPECT_EQ(log().describe(Topic::kLogs)->partitions[0].bytes, keep);
 }
 
+TEST_P(LogRetention, TheNewestBatchIsNeverTooManyBytes) {
+  fill({});
+  ASSERT_OK(log().create(topic_spec(Topic::kLogs, 1, {std::nullopt, batch_bytes_[9] - 1, false})));
+  ASSERT_OK(log().apply_retention({}));
+  EXPECT_EQ(begin(), 45);
+  EXPECT_EQ(read_all(log(), Topic::kLogs).size(), 5u);
+  EXPECT_EQ(log().describe(Topic::kLogs)->partitions[0].bytes, batch_bytes_[9]);
+  backend_->restart();
+  ASSERT_OK(log().apply_retention({}));
+  EXPECT_EQ(begin(), 45);
+}
+
 TEST_P(LogRetention, EverythingMayGoAndOffsetsGoOn) {
   fill({std::chrono::minutes(4), std::nullopt, false});
   clock_.advance(std::chrono::hours(1));
