@@ -1,6 +1,7 @@
 #include "actors/gate.hpp"
 
 #include "actors/replay_buffer.hpp"
+#include "core/records/state_entry.hpp"
 
 namespace weir {
 namespace {
@@ -73,19 +74,12 @@ void Gate::save(StateWriter& writer) {
 
 Result<void> Gate::load(const StageState& state) {
   TRY(conformal_.load(state));
-  std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kStateKey, bytes));
+  StateEntry entry("gate state", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kStateKey));
   if (!found) return {};
-  ByteReader reader(bytes);
-  const auto format = reader.fixed<std::uint8_t>();
-  if (format > kFormat)
-    return Error{ErrorCode::kVersion, "gate state of " + state.prefix() + ": format " + std::to_string(format) +
-                                          ", this program knows " + std::to_string(kFormat)};
-  labels_ = reader.fixed<std::uint64_t>();
-  label_sum_ = reader.fixed<double>();
-  if (!reader.finished() || format != kFormat)
-    return Error{ErrorCode::kCorruption, "gate state of " + state.prefix() + ": malformed"};
-  return {};
+  labels_ = entry.fixed<std::uint64_t>();
+  label_sum_ = entry.fixed<double>();
+  return entry.finish();
 }
 
 }  // namespace weir

@@ -1,6 +1,7 @@
 #include "actors/gradient_trainer.hpp"
 
 #include "actors/replay_buffer.hpp"
+#include "core/records/state_entry.hpp"
 
 namespace weir {
 namespace {
@@ -72,19 +73,12 @@ void GradientTrainer::save(StateWriter& writer) {
 Result<void> GradientTrainer::load(const StageState& state) {
   TRY(learner_.optimizer().load(state));
   if (!settings_.coupled) TRY(challenger_state_.load(*model_, state));
-  std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kCountersKey, bytes));
+  StateEntry entry("trainer state", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kCountersKey));
   if (!found) return {};
-  ByteReader reader(bytes);
-  const auto format = reader.fixed<std::uint8_t>();
-  if (format > kFormat)
-    return Error{ErrorCode::kVersion, "trainer state of " + state.prefix() + ": format " + std::to_string(format) +
-                                          ", this program knows " + std::to_string(kFormat)};
-  examples_ = reader.fixed<std::uint64_t>();
-  time_ = EventTime(reader.fixed<std::int64_t>());
-  if (!reader.finished() || format != kFormat)
-    return Error{ErrorCode::kCorruption, "trainer state of " + state.prefix() + ": malformed"};
-  return {};
+  examples_ = entry.fixed<std::uint64_t>();
+  time_ = EventTime(entry.fixed<std::int64_t>());
+  return entry.finish();
 }
 
 }  // namespace weir

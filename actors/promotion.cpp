@@ -6,6 +6,7 @@
 
 #include "actors/replay_buffer.hpp"
 #include "core/base/crash_point.hpp"
+#include "core/records/state_entry.hpp"
 
 namespace weir {
 namespace {
@@ -113,18 +114,11 @@ void Promotion::save(StateWriter& writer) {
 Result<void> Promotion::load(const StageState& state) {
   TRY(champion_state_.load(champion_, state));
   TRY(former_state_.load(former_, state));
-  std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kProgressKey, bytes));
+  StateEntry entry("promotion state", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kProgressKey));
   if (!found) return {};
-  ByteReader reader(bytes);
-  const auto format = reader.fixed<std::uint8_t>();
-  if (format > kFormat)
-    return Error{ErrorCode::kVersion, "promotion state of " + state.prefix() + ": format " + std::to_string(format) +
-                                          ", this program knows " + std::to_string(kFormat)};
-  progress_ = reader.fixed<Progress>();
-  if (!reader.finished() || format != kFormat)
-    return Error{ErrorCode::kCorruption, "promotion state of " + state.prefix() + ": malformed"};
-  return {};
+  progress_ = entry.fixed<Progress>();
+  return entry.finish();
 }
 
 }  // namespace weir

@@ -11,7 +11,7 @@ namespace weir {
 
 void LineSplitter::begin_content(std::uint64_t position, bool first_line_is_header) {
   CHECK(!unfinished_);
-  position_ = line_start_ = position;
+  position_ = position;
   header_ = first_line_is_header;
 }
 
@@ -60,7 +60,6 @@ void LineSplitter::finish_line(LineBatch& out, std::size_t end, std::uint64_t ne
   line.cursor = cursor_base_ + next_line;
   line.header = header_;
   header_ = false;
-  line_start_ = next_line;
   if (long_) {
     line.bytes = head_bytes_;
     line.line_bytes = long_bytes_;

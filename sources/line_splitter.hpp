@@ -27,9 +27,7 @@ class LineSplitter {
   // Keeps the unfinished line for the next batch, and takes it out of this one.
   void end_batch(LineBatch& out);
 
-  bool has_unfinished() const { return unfinished_; }
   std::uint64_t position() const { return position_; }  // Content byte after everything taken.
-  std::uint64_t line_start() const { return line_start_; }  // Content byte where the unfinished line begins.
 
  private:
   void finish_line(LineBatch& out, std::size_t end, std::uint64_t next_line);
@@ -37,7 +35,6 @@ class LineSplitter {
   std::uint64_t line_bytes_max_;
   std::uint64_t cursor_base_ = 0;
   std::uint64_t position_ = 0;
-  std::uint64_t line_start_ = 0;
   std::size_t begin_ = 0;            // Of the unfinished line in out.bytes.
   bool unfinished_ = false;
   bool header_ = false;              // The unfinished or next line is a header.

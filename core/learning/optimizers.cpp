@@ -6,6 +6,7 @@
 #include "core/learning/gradient_clip.hpp"
 #include "core/learning/optimizer_rules.hpp"
 #include "core/base/finite.hpp"
+#include "core/records/state_entry.hpp"
 #include "core/records/state_pages.hpp"
 
 namespace weir {
@@ -183,19 +184,18 @@ void Optimizer::save(StateWriter& writer) {
 }
 
 Result<void> Optimizer::load(const StageState& state) {
-  std::string value;
-  TRY_ASSIGN(const bool found, state.get(kCountersKey, value));
+  StateEntry entry("optimizer state", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kCountersKey));
   if (!found) return {};
-  if (value.size() != 18 || value[0] != kFormat)
-    return Error{value.empty() || value[0] <= kFormat ? ErrorCode::kCorruption : ErrorCode::kVersion,
-                 "optimizer state of " + state.prefix() + ": " + std::to_string(value.size()) + " bytes, format " +
-                     (value.empty() ? "none" : std::to_string(int(value[0]))) + ", expected 18 bytes of format " +
-                     std::to_string(kFormat)};
-  if (value[1] != static_cast<char>(settings_.kind))
-    return Error{ErrorCode::kConfig, "optimizer state of " + state.prefix() +
-                                         " was written by another optimizer: start with a new data directory, or set it back"};
-  std::memcpy(&steps_, &value[2], 8);
-  std::memcpy(&refused_, &value[10], 8);
+  const auto kind = static_cast<Kind>(entry.fixed<std::uint8_t>());
+  const auto steps = entry.fixed<std::uint64_t>();
+  const auto refused = entry.fixed<std::uint64_t>();
+  TRY(entry.finish());
+  if (kind != settings_.kind)
+    return Error{ErrorCode::kConfig,
+                 entry.what() + " was written by another optimizer: start with a new data directory, or set it back"};
+  steps_ = steps;
+  refused_ = refused;
   for (int slot = 0; slot < slots_; ++slot)
     TRY(load_pages(state, kMomentTags[slot], std::span<double>(moments_[static_cast<std::size_t>(slot)]),
                    Parameters::kPageFloats));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.hpp"
+#include "core/records/state_entry.hpp"
 #include "core/records/state_pages.hpp"
 
 namespace weir {
@@ -50,21 +51,15 @@ void ReplayBuffer::save(StateWriter& writer) {
 }
 
 Result<void> ReplayBuffer::load(const StageState& state) {
-  std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kCountersKey, bytes));
+  StateEntry entry("replay buffer", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kCountersKey));
   if (!found) return {};
-  ByteReader reader(bytes);
-  const auto format = reader.fixed<std::uint8_t>();
-  if (format > kFormat)
-    return Error{ErrorCode::kVersion, "replay buffer of " + state.prefix() + ": format " + std::to_string(format) +
-                                          ", this program knows " + std::to_string(kFormat)};
-  size_ = reader.fixed<std::uint32_t>();
-  seen_ = reader.fixed<std::uint64_t>();
-  rng_ = Rng(reader.fixed<Rng::State>());
-  const Error corrupt{ErrorCode::kCorruption, "replay buffer of " + state.prefix() + ": malformed"};
-  if (!reader.finished() || format != kFormat || size_ > seen_) return corrupt;
+  size_ = entry.fixed<std::uint32_t>();
+  seen_ = entry.fixed<std::uint64_t>();
+  rng_ = Rng(entry.fixed<Rng::State>());
+  TRY(entry.finish(size_ <= seen_));
   if (size_ > slots_.size() || (size_ < slots_.size() && size_ < seen_))
-    return Error{ErrorCode::kConfig, "replay buffer of " + state.prefix() + " holds " + std::to_string(size_) +
+    return Error{ErrorCode::kConfig, entry.what() + " holds " + std::to_string(size_) +
                                          " entries, its capacity is now " + std::to_string(slots_.size()) +
                                          ": start with a new data directory, or set the capacity back"};
   std::uint32_t entries = 0;
@@ -74,8 +69,7 @@ Result<void> ReplayBuffer::load(const StageState& state) {
     if (whole) slots_[entries++].assign(value);
     return whole;
   }));
-  if (!whole || entries != size_) return corrupt;
-  return {};
+  return entry.finish(whole && entries == size_);
 }
 
 }  // namespace weir

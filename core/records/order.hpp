@@ -50,11 +50,6 @@ class Order {
     flush();
     return bytes_.view();
   }
-  // After bytes(): the same, for readers of a closed transaction. REQUIRES: no run in progress.
-  std::string_view closed_bytes() const {
-    CHECK(!open_);
-    return bytes_.view();
-  }
 
  private:
   void add(OrderEntry entry) {

@@ -43,7 +43,6 @@ class RecordBuilder {
 
   // The line is not of the declared format: beats every other reason. `at`: byte in the line, -1 if it has no place.
   void malformed(std::string_view what, std::ptrdiff_t at = -1);
-  bool is_malformed() const { return malformed_; }
 
   // The verdict.
   void finish();

@@ -6,6 +6,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/finite.hpp"
+#include "core/records/state_entry.hpp"
 
 namespace weir {
 namespace {
@@ -129,22 +130,16 @@ void ConformalGate::save(StateWriter& writer) {
 }
 
 Result<void> ConformalGate::load(const StageState& state) {
-  std::string bytes;
-  TRY_ASSIGN(const bool found, state.get(kStateKey, bytes));
+  StateEntry entry("gate state", kFormat);
+  TRY_ASSIGN(const bool found, entry.open(state, kStateKey));
   if (!found) return {};
-  ByteReader reader(bytes);
-  const auto format = reader.fixed<std::uint8_t>();
-  if (format > kFormat)
-    return Error{ErrorCode::kVersion, "gate state of " + state.prefix() + ": format " + std::to_string(format) +
-                                          ", this program knows " + std::to_string(kFormat)};
-  const auto task = static_cast<TaskKind>(reader.fixed<std::uint8_t>());
-  const auto seen = reader.fixed<std::uint64_t>();
-  const auto alpha = reader.fixed<double>();
-  counts_ = reader.fixed<Counts>();
-  if (!reader.finished() || format != kFormat || !is_finite(alpha))
-    return Error{ErrorCode::kCorruption, "gate state of " + state.prefix() + ": malformed"};
+  const auto task = static_cast<TaskKind>(entry.fixed<std::uint8_t>());
+  const auto seen = entry.fixed<std::uint64_t>();
+  const auto alpha = entry.fixed<double>();
+  counts_ = entry.fixed<Counts>();
+  TRY(entry.finish(is_finite(alpha)));
   if (task != task_)
-    return Error{ErrorCode::kConfig, "gate state of " + state.prefix() + " is of the other kind of task: start with a new data directory"};
+    return Error{ErrorCode::kConfig, entry.what() + " is of the other kind of task: start with a new data directory"};
   alpha_ = alpha;
   return scores_.load(state, seen);
 }
