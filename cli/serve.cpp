@@ -116,7 +116,7 @@ std::string status_json(RunningPipeline& pipeline) {
   for (const auto& status : pipeline.statuses()) {
     out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"records\":" + std::to_string(status->records) +
            ",\"commits\":" + std::to_string(status->commits) + ",\"restarts\":" + std::to_string(status->restarts) +
-           ",\"waiting\":" + std::to_string(status->waiting) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) + "}";
+           ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) + "}";
     first = false;
   }
   const MemoryLockState memory = memory_lock_state();

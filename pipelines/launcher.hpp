@@ -35,6 +35,7 @@ struct RunSummary {
   LatencySummary tick;             // Line taken on the task's thread -> prediction in the transaction.
   LatencySummary arrival;          // Appended to topic logs -> the same; files: not measured.
   LatencySummary committed;        // … -> commit returned (readers see it).
+  std::uint64_t steps_undone = 0;  // Training steps that were not finite, since the first offset.
   std::vector<std::string> warnings;  // What the system refused: pinning, locked memory …
 };
 

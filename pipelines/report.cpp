@@ -257,6 +257,7 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
   const std::optional<RunSummary> run = inputs.run ? inputs.run : remembered_run(inputs.data_dir);
   if (run && run->total.events > 0) {
     report.seconds = run->total.seconds;
+    report.steps_undone = run->steps_undone;
     report.tick = run->tick;
     report.committed = run->committed;
     if (report.seconds > 0) report.events_per_second = double(run->total.events) / report.seconds;
@@ -280,6 +281,7 @@ std::string report_json(const Report& r) {
   o.raw("dead_letters_by_reason", counts_json(r.dead_letters_by_reason));
   write_quality(o, r.quality);
   o.text_or_null("model_version", r.model_version);
+  o.count("steps_undone", r.steps_undone);
   o.number("seconds", r.seconds);
   o.number("events_per_second", r.events_per_second);
   JsonObject half;
@@ -334,7 +336,8 @@ std::string report_text(const Report& r, const std::string& data_dir) {
   out += "\nLatency of the last run\n";
   line("tick", "  " + latency_text(r.tick));
   line("committed", "  " + latency_text(r.committed));
-  if (!r.model_version.empty()) line("model version", "  " + r.model_version);
+  if (!r.model_version.empty())
+    line("model version", "  " + r.model_version + (r.steps_undone > 0 ? "   " + grouped(r.steps_undone) + " training steps undone: not finite" : ""));
   out += "\nThe predictions are on topic `predictions` in " + data_dir + ". To look further:\n";
   out += "  weir tail predictions --data " + data_dir + " --from-beginning --json | head\n";
   out += "  weir topics --data " + data_dir + "\n";
@@ -357,9 +360,10 @@ Result<void> remember_run(const std::string& data_dir, const RunSummary& summary
   {
     std::ofstream out(path + ".new", std::ios::trunc);
     out.precision(17);
-    out << "1\n" << summary.total.events << ' ' << summary.total.outcomes << ' ' << summary.total.seconds << '\n';
+    out << "2\n" << summary.total.events << ' ' << summary.total.outcomes << ' ' << summary.total.seconds << '\n';
     write_latency(out, summary.tick);
     write_latency(out, summary.committed);
+    out << summary.steps_undone << '\n';
     if (!out.flush()) return Error{ErrorCode::kIo, path + ".new: cannot be written"};
   }
   std::filesystem::rename(path + ".new", path, error);
@@ -371,10 +375,11 @@ std::optional<RunSummary> remembered_run(const std::string& data_dir) {
   std::ifstream in(data_dir + "/run/last_run");
   int version = 0;
   RunSummary summary;
-  if (!(in >> version) || version != 1) return std::nullopt;
+  if (!(in >> version) || version != 2) return std::nullopt;
   in >> summary.total.events >> summary.total.outcomes >> summary.total.seconds;
   read_latency(in, summary.tick);
   read_latency(in, summary.committed);
+  in >> summary.steps_undone;
   if (!in) return std::nullopt;
   return summary;
 }

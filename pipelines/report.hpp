@@ -35,6 +35,7 @@ struct Report {
   Quality quality, last_half;
   std::string model_version;                       // Of the newest prediction; empty: none yet.
   double seconds = 0.0, events_per_second = 0.0;   // Of the last run.
+  std::uint64_t steps_undone = 0;                  // Training steps that were not finite; as of the last run.
   LatencySummary tick, committed;                  // Of the last run; count 0: unknown.
   bool running = false;
 };

@@ -80,6 +80,7 @@ RunSummary RunningPipeline::summary() const {
   RunSummary out;
   out.total = progress();
   for (const auto& status : statuses()) {
+    out.steps_undone += status->steps_undone;
     for (std::string& warning : status->warnings()) out.warnings.push_back(std::move(warning));
     if (status->task != kInferenceTask) continue;
     out.tick = summary_of(status->tick);

@@ -106,6 +106,19 @@ std::shared_ptr<ReplayBuffer> replay_buffer(const PipelineConfig& config, Partit
   return std::make_shared<ReplayBuffer>(replay.capacity, partition_rng(config, partition).derive("replay_buffer"));
 }
 
+const GradientTrainer* add_trainer(Chain& chain, std::unique_ptr<GradientTrainer> trainer) {
+  const GradientTrainer* added = trainer.get();
+  chain.stages.push_back(std::move(trainer));
+  return added;
+}
+
+void publish_steps_undone(const GradientTrainer& trainer, TaskStatus& status) {
+  const std::uint64_t undone = trainer.refused_steps();
+  if (undone == status.steps_undone.load(std::memory_order_relaxed)) return;
+  status.steps_undone.store(undone, std::memory_order_relaxed);
+  status.warn("task '" + status.task + "': training steps that were not finite have been undone; `status` counts them (steps_undone). A smaller learning rate or a clip helps");
+}
+
 }  // namespace
 
 Result<TaskKind> task_kind(const PipelineConfig& config) {
@@ -143,12 +156,14 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   chain.stages.push_back(std::make_unique<Predictor>(served));
   chain.stages.push_back(std::make_unique<Gate>(gate_settings(config, task, partition)));
   chain.stages.push_back(std::move(join));
+  const GradientTrainer* trainer = nullptr;
   if (config.learning == Learning::kCoupled) {
     const auto replay = replay_buffer(config, partition);
     if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
-    chain.stages.push_back(std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
+    trainer = add_trainer(chain, std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
   }
-  chain.publish = [joined](TaskStatus& status) {
+  chain.publish = [joined, trainer](TaskStatus& status) {
+    if (trainer != nullptr) publish_steps_undone(*trainer, status);
     status.log_loss_sum.store(joined->counts().loss_sum, std::memory_order_relaxed);
     status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
   };
@@ -166,7 +181,8 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   promotion.partition = partition;
   chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
-  chain.stages.push_back(std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
+  const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
+  chain.publish = [trainer](TaskStatus& status) { publish_steps_undone(*trainer, status); };
   chain.waiting_labels = [] { return std::uint64_t(0); };
   chain.version = [challenger] { return challenger->version; };
   return chain;

@@ -24,6 +24,7 @@ struct TaskStatus {
   std::atomic<std::uint64_t> bytes_total{0};
   std::atomic<double> log_loss_sum{0.0};
   std::atomic<std::uint64_t> log_loss_count{0};
+  std::atomic<std::uint64_t> steps_undone{0};    // Training steps that were not finite, since the first offset.
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
   std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
   std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.

@@ -80,6 +80,24 @@ class BadInput : public testing::Test {
   std::string outcomes_ = path("outcomes.jsonl");
 };
 
+TEST_F(BadInput, TrainingStepsThatAreNotFiniteAreUndoneAndShown) {
+  write_file(path("small.yaml"), std::string(kConfig) + "model: {kind: linear}\ntrainer: {optimizer: sgd, learning_rate: 1000, clip: 0}\n");
+  std::vector<std::string> events, outcomes;
+  for (int id = 0; id < 300; ++id) {
+    events.push_back(event(id, std::to_string(id % 7)));
+    outcomes.push_back(outcome(id, std::to_string(id % 5)));
+  }
+  const ProcessResult result = run(events, outcomes);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("warning: task 'inference': training steps that were not finite have been undone"), std::string::npos) << result.err;
+  const std::int64_t undone = number(report(), "steps_undone");
+  EXPECT_GT(undone, 0);
+  EXPECT_LT(undone, 300);
+  const std::string text = run_weir({"report", "--data", path("data")}).out;
+  EXPECT_NE(text.find(" " + std::to_string(undone) + " training steps undone"), std::string::npos) << text;
+  expect_conserved(300, 300);
+}
+
 TEST_F(BadInput, EachBadEventIsDeadLetteredWithOffsetAndReason) {
   const std::vector<std::pair<std::string, std::string>> lines = {
       {event(1), ""},
