@@ -29,6 +29,7 @@ inline constexpr std::array<Word<LogKind>, 2> kLogKinds = {{{LogKind::kEmbedded,
 inline constexpr std::array<Word<GateKind>, 2> kGates = {{{GateKind::kConformal, "conformal"}, {GateKind::kOff, "off"}}};
 inline constexpr std::array<Word<GatePolicy>, 3> kGatePolicies = {{{GatePolicy::kFlag, "flag"}, {GatePolicy::kBaseRate, "base_rate"}, {GatePolicy::kDrop, "drop"}}};
 inline constexpr std::array<Word<OptimizerKind>, 5> kOptimizers = {{{OptimizerKind::kSgd, "sgd"}, {OptimizerKind::kAdam, "adam"}, {OptimizerKind::kAdamW, "adamw"}, {OptimizerKind::kAdaGrad, "adagrad"}, {OptimizerKind::kFtrl, "ftrl"}}};
+inline constexpr std::array<Word<ClipBy>, 2> kClips = {{{ClipBy::kNorm, "norm"}, {ClipBy::kValue, "value"}}};
 inline constexpr std::array<Word<ScheduleKind>, 4> kSchedules = {{{ScheduleKind::kConstant, "constant"}, {ScheduleKind::kStep, "step"}, {ScheduleKind::kExponential, "exponential"}, {ScheduleKind::kCosine, "cosine"}}};
 inline constexpr std::array<Word<WaitMode>, 2> kWaitModes = {{{WaitMode::kFutex, "futex"}, {WaitMode::kSpin, "spin"}}};
 inline constexpr std::array<Word<ParseMode>, 2> kParseModes = {{{ParseMode::kAhead, "ahead"}, {ParseMode::kTask, "task"}}};

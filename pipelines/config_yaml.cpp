@@ -64,6 +64,7 @@ void write_source(Writer& w, std::string_view key, const SourceConfig& source) {
   w.line(1, key, "");
   w.line(2, "files", texts(source.files));
   w.flag(2, "follow", source.follow);
+  w.flag(2, "accept_loss", source.accept_loss);
   w.flag(2, "stdin", source.standard_input);
 }
 
@@ -159,6 +160,11 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "initial_sum", number(c.trainer.initial_sum));
   w.line(1, "ftrl_beta", number(c.trainer.ftrl_beta));
   w.line(1, "clip", number(c.trainer.clip));
+  w.line(1, "clip_by", words::text_of(words::kClips, c.trainer.clip_by));
+  w.line(1, "groups", c.trainer.groups.empty() ? "[]" : "");
+  for (const TrainerGroupConfig& group : c.trainer.groups)
+    w.raw("    - {block: " + text(group.block) + ", rate_factor: " + number(group.rate_factor) + ", l2: " + number(group.l2) + "}\n");
+  w.line(1, "local_steps", std::to_string(c.trainer.local_steps));
   w.line(1, "idle_steps", std::to_string(c.trainer.idle_steps));
   w.line(1, "replay", "");
   w.line(2, "capacity", std::to_string(c.trainer.replay.capacity));

@@ -288,6 +288,7 @@ void read_source(Section& parent, std::string_view key, SourceConfig& out) {
   Section s(parent.findings(), parent.get(key), parent.path_of(key));
   s.texts("files", out.files);
   s.flag("follow", out.follow);
+  s.flag("accept_loss", out.accept_loss);
   s.flag("stdin", out.standard_input);
   s.finish();
   if (!s.present()) return;
@@ -296,7 +297,11 @@ void read_source(Section& parent, std::string_view key, SourceConfig& out) {
   if (out.standard_input && !out.files.empty())
     parent.findings().add(*s.node()->find("stdin"), s.path_of("stdin"), "'true' beside files", "one of the two: files or stdin");
   if (out.follow && out.files.empty())
-    parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' without files", "files to follow");
+    parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' without files", "a file to follow");
+  if (out.follow && (out.files.size() > 1 || (!out.files.empty() && out.files[0].find_first_of("*?[") != std::string::npos)))
+    parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' with several files or a glob", "one file, by its name; rotated ones beside it are found");
+  if (out.accept_loss && !out.follow)
+    parent.findings().add(*s.node()->find("accept_loss"), s.path_of("accept_loss"), "'true' without follow", "this key with follow: true");
 }
 
 void read_field(Findings& findings, const YamlNode& node, const std::string& path, EventSchema& schema) {
@@ -570,6 +575,25 @@ void read_gate(Section& root, GateConfig& out) {
   s.finish();
 }
 
+void read_groups(Section& trainer, TrainerConfig& out) {
+  const YamlNode* list = trainer.list("groups");
+  if (list == nullptr) return;
+  for (std::size_t i = 0; i < list->items.size(); ++i) {
+    const YamlNode& node = list->items[i];
+    Section s(trainer.findings(), &node, "trainer.groups." + std::to_string(i));
+    if (!s.present()) continue;
+    TrainerGroupConfig group;
+    group.l2 = out.l2;
+    if (!s.text("block", group.block)) trainer.findings().add(node, s.path_of("block"), "nothing", "a block of the model: dense, bias or sparse");
+    s.number("rate_factor", group.rate_factor, 0, 1e6, true);
+    s.number("l2", group.l2, 0, 1e3);
+    s.finish();
+    for (const TrainerGroupConfig& other : out.groups)
+      if (other.block == group.block) trainer.findings().add(node, s.path_of("block"), quoted(group.block) + " twice", "each block once");
+    out.groups.push_back(std::move(group));
+  }
+}
+
 void read_trainer(Section& root, TrainerConfig& out) {
   Findings& findings = root.findings();
   Section s(findings, root.get("trainer"), "trainer");
@@ -585,6 +609,9 @@ void read_trainer(Section& root, TrainerConfig& out) {
   s.number("initial_sum", out.initial_sum, 0, 1e9);
   s.number("ftrl_beta", out.ftrl_beta, 0, 1e6);
   s.number("clip", out.clip, 0, 1e9);
+  s.word("clip_by", words::kClips, out.clip_by);
+  read_groups(s, out);
+  s.whole("local_steps", out.local_steps, 1u, 1000u);
   s.whole("idle_steps", out.idle_steps, 0u, 1'000'000u);
   {
     Section r(findings, s.get("replay"), "trainer.replay");

@@ -25,7 +25,8 @@ namespace weir {
 // Where one input's lines come from. Neither files nor standard input: the input's topic, which never ends.
 struct SourceConfig {
   std::vector<std::string> files;  // Paths and globs, in order; relative to the working directory. Plain, gzip, zstd.
-  bool follow = false;             // Goes on reading as the (last) file grows, through rotation and truncation.
+  bool follow = false;             // Goes on reading as the one file grows, through rotation and truncation.
+  bool accept_loss = false;        // follow: goes on where the file read before is gone, perhaps with lines never read.
   bool standard_input = false;     // Key `stdin`.
   bool from_topic() const { return files.empty() && !standard_input; }
   bool ends() const { return !files.empty() && !follow; }  // A plain list of files: itself the input.
@@ -37,6 +38,7 @@ enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
 enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
 enum class GateKind : std::uint8_t { kConformal, kOff };
 enum class GatePolicy : std::uint8_t { kFlag, kBaseRate, kDrop };
+enum class ClipBy : std::uint8_t { kNorm, kValue };
 enum class OptimizerKind : std::uint8_t { kSgd, kAdam, kAdamW, kAdaGrad, kFtrl };
 enum class ScheduleKind : std::uint8_t { kConstant, kStep, kExponential, kCosine };
 enum class PinMode : std::uint8_t { kAuto, kOff, kCpus };
@@ -74,6 +76,14 @@ struct ScheduleConfig {
   bool operator==(const ScheduleConfig&) const = default;
 };
 
+// Other settings of the optimiser for one block of the model's parameters.
+struct TrainerGroupConfig {
+  std::string block;              // dense, bias, sparse.
+  double rate_factor = 1.0;
+  double l2 = 0.0;
+  bool operator==(const TrainerGroupConfig&) const = default;
+};
+
 struct TrainerConfig {
   OptimizerKind optimizer = OptimizerKind::kAdaGrad;
   double learning_rate = 0.05;
@@ -86,7 +96,10 @@ struct TrainerConfig {
   double epsilon = 1e-8;          // adam, adamw, adagrad.
   double initial_sum = 0.0;       // adagrad: the sum of squares before the first step; damps the first steps.
   double ftrl_beta = 1.0;         // ftrl; its alpha is learning_rate.
-  double clip = 5.0;              // Largest Euclidean norm of a gradient; 0: not clipped.
+  double clip = 5.0;              // Largest Euclidean norm of a gradient, or largest coordinate; 0: not clipped.
+  ClipBy clip_by = ClipBy::kNorm;
+  std::vector<TrainerGroupConfig> groups;
+  std::uint32_t local_steps = 1;  // On each outcome.
   std::uint32_t idle_steps = 0;   // Replay steps in a turn without input.
   ReplayConfig replay;
   ScheduleConfig schedule;

@@ -34,7 +34,10 @@ OptimizerSettings optimizer_settings(const TrainerConfig& config) {
   out.l2 = config.l2;
   out.ftrl_beta = config.ftrl_beta;
   out.initial_sum = config.initial_sum;
-  out.clip = config.clip > 0.0 ? OptimizerSettings::Clip::kNorm : OptimizerSettings::Clip::kOff;
+  out.clip = config.clip == 0.0              ? OptimizerSettings::Clip::kOff
+             : config.clip_by == ClipBy::kValue ? OptimizerSettings::Clip::kValue
+                                                : OptimizerSettings::Clip::kNorm;
+  for (const TrainerGroupConfig& group : config.groups) out.groups.push_back({group.block, group.rate_factor, group.l2});
   out.clip_at = config.clip;
   switch (config.schedule.kind) {
     case ScheduleKind::kConstant: out.schedule.kind = ScheduleSettings::Kind::kConstant; break;
@@ -51,6 +54,7 @@ OptimizerSettings optimizer_settings(const TrainerConfig& config) {
 TrainerSettings trainer_settings(const PipelineConfig& config, PartitionId partition) {
   TrainerSettings out;
   out.optimizer = optimizer_settings(config.trainer);
+  out.local_steps = config.trainer.local_steps;
   out.replay_every = config.trainer.replay.every;
   out.replay_batch = config.trainer.replay.batch;
   out.coupled = config.learning == Learning::kCoupled;
@@ -130,7 +134,16 @@ Result<void> check_stages(const PipelineConfig& config) {
   TRY(check(optimizer_settings(config.trainer)));
   TRY(check(gate_settings(config, TaskKind::kClassification, PartitionId(0)).conformal));
   TRY_ASSIGN([[maybe_unused]] const auto features, Features::make(config.features, config.logs_schema, 1 << 20));
-  TRY_ASSIGN([[maybe_unused]] const auto served, fresh_model(config, PartitionId(0)));
+  TRY_ASSIGN(const auto served, fresh_model(config, PartitionId(0)));
+  for (const TrainerGroupConfig& group : config.trainer.groups) {
+    std::string blocks;
+    bool known = false;
+    for (const Parameters::Block& block : served->parameters.blocks()) {
+      known = known || block.name == group.block;
+      blocks += (blocks.empty() ? "" : ", ") + block.name;
+    }
+    if (!known) return Error{ErrorCode::kConfig, "trainer.groups: found block '" + group.block + "', expected one of " + blocks};
+  }
   return {};
 }
 

@@ -38,6 +38,7 @@ std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig&
     follow.path = files.paths.back();
     follow.line_bytes_max = files.line_bytes_max;
     follow.header = files.header;
+    follow.accept_loss = source.accept_loss;
     return [=] { return open_follow(follow); };
   }
   return [=] { return open_file_list(files); };

@@ -174,6 +174,26 @@ TEST(PipelineConfig, AValueThatIsNotUsedIsAWarningOnly) {
   EXPECT_EQ(check.problems[0].key, "trainer.momentum");
 }
 
+TEST(PipelineConfig, GroupsOfTheTrainer) {
+  const ConfigCheck check = parse_config(kSmall, "g.yaml",
+                                         {"trainer={l2: 0.5, clip_by: value, local_steps: 5, groups: [{block: sparse, rate_factor: 2}, {block: bias, l2: 0}]}"});
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.config.trainer.groups, (std::vector<TrainerGroupConfig>{{"sparse", 2.0, 0.5}, {"bias", 1.0, 0.0}}));
+  EXPECT_EQ(check.config.trainer.clip_by, ClipBy::kValue);
+  EXPECT_EQ(check.config.trainer.local_steps, 5u);
+  const ConfigCheck again = parse_config(to_yaml(check.config), "again.yaml");
+  ASSERT_TRUE(again.ok()) << again.text();
+  EXPECT_EQ(again.config.trainer, check.config.trainer);
+  const ConfigCheck wrong = parse_config(kSmall, "g.yaml", {"trainer.groups=[{rate_factor: 2}, {block: bias, rate_factor: 0}, {block: bias}]"});
+  EXPECT_EQ(wrong.problems.size(), 3u) << wrong.text();
+}
+
+TEST(PipelineConfig, FollowTakesOneFile) {
+  EXPECT_TRUE(parse_config(kSmall, "f.yaml", {"sources.logs={files: [a.log], follow: true, accept_loss: true}"}).ok());
+  for (const std::string sources : {"{files: [a.log, b.log], follow: true}", "{files: ['a*.log'], follow: true}", "{files: [a.log], accept_loss: true}"})
+    EXPECT_FALSE(parse_config(kSmall, "f.yaml", {"sources.logs=" + sources}).ok()) << sources;
+}
+
 TEST(PipelineConfig, WhatIsNotYamlIsOneProblemWithItsLine) {
   for (const std::string text : {"a: [1, 2\nb: 3\n", "a: b: c\n", "- *x\n", "a: 1\n---\nb: 2\n", "{[1]: 2}\n", "\t\n"}) {
     const ConfigCheck check = parse_config(text, "bad.yaml");
