@@ -196,8 +196,12 @@ TEST_F(RunnerTest, TheOtherInputsRecordsDoNotHideThePoison) {
   std::vector<std::string> logs;
   std::size_t outcomes = 0;
   for (const std::string& value : published()) {
-    if (value.starts_with("logs ")) logs.push_back(value);
-    else EXPECT_EQ(value.find("poison"), std::string::npos) << value, ++outcomes;
+    if (value.starts_with("logs ")) {
+      logs.push_back(value);
+    } else {
+      ++outcomes;
+      EXPECT_EQ(value.find("poison"), std::string::npos) << value;
+    }
   }
   EXPECT_EQ(outcomes, 4U);
   ASSERT_EQ(logs.size(), 2U);

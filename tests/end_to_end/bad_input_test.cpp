@@ -81,7 +81,7 @@ class BadInput : public testing::Test {
 };
 
 TEST_F(BadInput, TrainingStepsThatAreNotFiniteAreUndoneAndShown) {
-  write_file(path("small.yaml"), std::string(kConfig) + "model: {kind: linear}\ntrainer: {optimizer: sgd, learning_rate: 1000, clip: 0}\n");
+  write_file(path("small.yaml"), std::string(kConfig) + "model: {kind: linear}\ntrainer: {optimizer: sgd, learning_rate: 999, clip: 0}\n");
   std::vector<std::string> events, outcomes;
   for (int id = 0; id < 300; ++id) {
     events.push_back(event(id, std::to_string(id % 7)));
