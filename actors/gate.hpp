@@ -32,7 +32,11 @@ class Gate final : public Stage {
   Result<void> load(const StageState& state) override;
 
   const ConformalGate::Counts& counts() const { return conformal_.counts(); }
-  double base_rate() const { return labels_ > 0 ? label_sum_ / double(labels_) : 0.0; }
+  // Of labels so far; of classes with half a count of each ahead, so that it is never a certainty. A regression's is their mean.
+  double base_rate() const {
+    if (settings_.task == TaskKind::kClassification) return (label_sum_ + 0.5) / (double(labels_) + 1.0);
+    return labels_ > 0 ? label_sum_ / double(labels_) : 0.0;
+  }
   // The model's own value of a published prediction, before a fallback took its place.
   double model_value(const Prediction& published) const;
 

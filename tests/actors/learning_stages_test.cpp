@@ -287,5 +287,15 @@ TEST(LearningStagesGate, BaseRateStandsInAndDoesNotSpoilTheScores) {
   EXPECT_NE(a.topic(Topic::kPredictions), b.topic(Topic::kPredictions));
 }
 
+TEST(LearningStagesGate, TheBaseRateIsNeverACertainty) {
+  Settings base = settings();
+  base.gate.policy = GateSettings::Policy::kBaseRate;
+  Stream stream(base);
+  EXPECT_EQ(stream.gate().base_rate(), 0.5);
+  stream.go(6, 8, 3, false);  // Two labels.
+  EXPECT_GT(stream.gate().base_rate(), 0.1);
+  EXPECT_LT(stream.gate().base_rate(), 0.9);
+}
+
 }  // namespace
 }  // namespace weir
