@@ -131,7 +131,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "data_dir", text(c.data_dir));
   w.line(0, "sources", "");
   write_source(w, "logs", c.logs);
-  write_source(w, "outcomes", c.outcomes);
+  if (c.has_outcomes()) write_source(w, "outcomes", c.outcomes);
   w.line(0, "schema", "");
   write_schema(w, "logs", c.logs_schema, true);
   if (!c.outcomes_schema.label.empty()) write_schema(w, "outcomes", c.outcomes_schema, false);

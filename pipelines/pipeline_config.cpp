@@ -1,13 +1,15 @@
 #include "pipelines/pipeline_config.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "core/features/knots.hpp"
@@ -807,7 +809,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   }
   for (std::size_t i = 0; i < sets.size(); ++i)
     if (!apply_set(sets[i], static_cast<std::uint32_t>(i + 1), tree, failure))
-      findings.add(static_cast<std::uint32_t>(i + 1), 0, "", "a --set that cannot be applied", failure.what);
+      findings.add(static_cast<std::uint32_t>(i + 1), 0, "", failure.what, "PATH=VALUE with VALUE in YAML, as in gate.coverage=0.95");
 
   if (tree.kind == Kind::kNull) tree.kind = Kind::kMap;
   Section root(findings, &tree, "");
@@ -891,9 +893,13 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
 }
 
 Result<ConfigCheck> check_config_file(const std::string& path, const std::vector<std::string>& sets) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return Error{ErrorCode::kConfig, path + ": found a directory, expected a config file"};
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{ErrorCode::kNotFound, path + ": no such config file, or not readable"};
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream read;
+  read << file.rdbuf();
+  const std::string text = std::move(read).str();
   if (file.bad()) return Error{ErrorCode::kIo, path + ": reading failed; expected a config file"};
   return parse_config(text, path, sets);
 }

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <map>
 #include <sstream>
 
 namespace weir {
@@ -26,54 +27,72 @@ class Builder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(node(mark, YamlNode::Kind::kNull)); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw Refused{line_of(mark), "found an alias (*name); expected the value itself"};
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(node(mark, YamlNode::Kind::kNull), anchor); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto named = anchors_.find(anchor);
+    if (named == anchors_.end()) throw Refused{line_of(mark), "an alias (*name) inside of what it names"};
+    if (named->second.kind == YamlNode::Kind::kMap || named->second.kind == YamlNode::Kind::kList) refuse_as_key(line_of(mark));
+    count(named->second, line_of(mark));  // Aliases of aliases could grow without bound.
+    add(named->second, YAML::NullAnchor);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     YamlNode n = node(mark, YamlNode::Kind::kScalar);
     n.quoted = tag == "!";
     if (!n.quoted && (value == "null" || value == "~" || value.empty())) n.kind = YamlNode::Kind::kNull;
     n.scalar = value;
-    add(std::move(n));
+    add(std::move(n), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open(node(mark, YamlNode::Kind::kList));
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    open(node(mark, YamlNode::Kind::kList), anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open(node(mark, YamlNode::Kind::kMap));
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    open(node(mark, YamlNode::Kind::kMap), anchor);
   }
   void OnMapEnd() override { close(); }
 
  private:
   struct Frame {
     YamlNode node;
+    YAML::anchor_t anchor = YAML::NullAnchor;
     bool has_key = false;
     std::string key;
     std::uint32_t key_line = 0;
   };
 
+  void count_one(std::uint32_t line) {
+    if (++count_ > kNodesMax) throw Refused{line, "more than 100000 values"};
+  }
+  void count(const YamlNode& node, std::uint32_t line) {
+    count_one(line);
+    for (const YamlNode& item : node.items) count(item, line);
+    for (const YamlNode::Entry& entry : node.entries) count(entry.value, line);
+  }
+  void refuse_as_key(std::uint32_t line) const {
+    if (!frames_.empty() && frames_.back().node.kind == YamlNode::Kind::kMap && !frames_.back().has_key)
+      throw Refused{line, "a mapping or list as a key"};
+  }
+
   YamlNode node(const YAML::Mark& mark, YamlNode::Kind kind) {
-    if (++count_ > kNodesMax) throw Refused{line_of(mark), "found more than 100000 values"};
+    count_one(line_of(mark));
     YamlNode n;
     n.kind = kind;
     n.origin = origin_;
     n.line = line_of(mark);
     return n;
   }
-  void open(YamlNode n) {
-    if (frames_.size() >= kDepthMax) throw Refused{n.line, "found more than 64 levels of nesting"};
-    if (!frames_.empty() && frames_.back().node.kind == YamlNode::Kind::kMap && !frames_.back().has_key)
-      throw Refused{n.line, "found a mapping or list as a key; expected plain text"};
-    frames_.push_back({std::move(n), false, {}, 0});
+  void open(YamlNode n, YAML::anchor_t anchor) {
+    if (frames_.size() >= kDepthMax) throw Refused{n.line, "more than 64 levels of nesting"};
+    refuse_as_key(n.line);
+    frames_.push_back({std::move(n), anchor, false, {}, 0});
   }
   void close() {
-    YamlNode n = std::move(frames_.back().node);
+    Frame frame = std::move(frames_.back());
     frames_.pop_back();
-    add(std::move(n));
+    add(std::move(frame.node), frame.anchor);
   }
-  void add(YamlNode n) {
+  void add(YamlNode n, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor) anchors_[anchor] = n;
     if (frames_.empty()) {
       root_ = std::move(n);
       return;
@@ -95,6 +114,7 @@ class Builder final : public YAML::EventHandler {
   std::uint32_t origin_;
   std::size_t count_ = 0;
   std::vector<Frame> frames_;
+  std::map<YAML::anchor_t, YamlNode> anchors_;
 };
 
 bool parse_index(std::string_view text, std::size_t& out) {
@@ -142,7 +162,7 @@ bool parse_yaml(std::string_view text, std::uint32_t origin, YamlNode& out, Yaml
     if (parser.HandleNextDocument(builder)) {
       YamlNode second;
       Builder other(second, origin);
-      if (parser.HandleNextDocument(other)) throw Refused{second.line, "found a second document (---); expected one"};
+      if (parser.HandleNextDocument(other)) throw Refused{second.line, "a second document (---)"};
     }
     return true;
   } catch (const Refused& refused) {
@@ -157,7 +177,7 @@ bool apply_set(std::string_view set, std::uint32_t origin, YamlNode& root, YamlF
   const std::size_t equals = set.find('=');
   std::vector<std::string> parts;
   if (equals == std::string_view::npos || !split_path(set.substr(0, equals), parts)) {
-    failure = {0, "expected PATH=VALUE, as in gate.coverage=0.95"};
+    failure = {0, "no path, or no '='"};
     return false;
   }
   YamlNode value;
@@ -172,7 +192,7 @@ bool apply_set(std::string_view set, std::uint32_t origin, YamlNode& root, YamlF
     std::size_t i = 0;
     if (at->kind == YamlNode::Kind::kList) {
       if (!parse_index(part, i) || i > at->items.size()) {
-        failure = {0, "'" + path + "' is a list of " + std::to_string(at->items.size()) + "; expected its index, from 0, found '" + part + "'"};
+        failure = {0, "'" + part + "' as an index (from 0) into '" + path + "', a list of " + std::to_string(at->items.size())};
         return false;
       }
       if (i == at->items.size()) at->items.emplace_back();
@@ -186,7 +206,7 @@ bool apply_set(std::string_view set, std::uint32_t origin, YamlNode& root, YamlF
       }
       at = next;
     } else {
-      failure = {0, "'" + path + "' is a single value; nothing can be set below it"};
+      failure = {0, "'" + part + "' below '" + path + "', which is a single value"};
       return false;
     }
     path += (path.empty() ? "" : ".") + part;

@@ -205,6 +205,26 @@ TEST(PipelineConfig, WhatIsNotYamlIsOneProblemWithItsLine) {
   EXPECT_FALSE(parse_config(std::string(20000, '['), "deep.yaml").ok());
 }
 
+TEST(PipelineConfig, AnAliasStandsForWhatItNames) {
+  const std::string text = "version: 1\nname: a\nschema:\n  logs: {id: &id i, time: t, fields: [{name: x}, {name: s, kind: category}]}\n"
+                           "  outcomes: {id: *id, label: y}\nfeatures:\n  - {aggregate: mean, of: x, by: &by [s]}\n  - {aggregate: count, of: x, by: *by}\n";
+  const ConfigCheck check = parse_config(text, "a.yaml");
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.config.outcomes_schema.id, "i");
+  EXPECT_EQ(check.config.features.aggregates.at(1).by, std::vector<std::string>{"s"});
+  std::string bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";  // Ten times as much in each line.
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int k = 0; k < 9; ++k) bomb += ", " + before;
+    bomb += "]\n";
+  }
+  const ConfigCheck refused = parse_config(bomb, "bomb.yaml");
+  ASSERT_EQ(refused.problems.size(), 1u);
+  EXPECT_NE(refused.text().find("more than 100000 values"), std::string::npos) << refused.text();
+  EXPECT_FALSE(parse_config("a: &a [*a]\n", "own.yaml").ok());
+}
+
 TEST(PipelineConfig, ANewerVersionIsRefusedWithBothNumbers) {
   const ConfigCheck check = parse_config(std::string(kSmall) + "", "v.yaml", {"version=2"});
   ASSERT_EQ(check.problems.size(), 1u) << check.text();
@@ -231,6 +251,13 @@ TEST(ConfigSet, NamesTheSetThatWasWrong) {
   for (const ConfigProblem& problem : check.problems) named.insert(problem.where);
   EXPECT_EQ(named, (std::set<std::string>{"--set gate.coverage=2", "--set nothing", "--set seed.x=1", "--set a..b=1", "--set schema.logs.fields.9=1", "--set seed=[", "--set gte.kind=off"}));
   EXPECT_EQ(check.problems.back().suggestion, "gate");
+}
+
+TEST(ConfigPrint, LeavesOutOutcomesWhereTheLinesCarryTheirLabel) {
+  const ConfigCheck first = parse_config("version: 1\nname: a\nschema:\n  logs: {id: i, time: t, label: y, fields: [{name: x}]}\n", "a.yaml");
+  ASSERT_TRUE(first.ok()) << first.text();
+  const ConfigCheck second = parse_config(to_yaml(first.config), "printed");
+  EXPECT_TRUE(second.ok()) << second.text();
 }
 
 TEST(ConfigPrint, GivesTheSameConfigAgain) {
