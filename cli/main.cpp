@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
   ProduceArguments produce;
   auto* produce_app = app.add_subcommand("produce", "Append lines to topic logs or outcomes");
   produce_app->add_option("topic", produce.topic, "logs or outcomes")->type_name("TOPIC")->capture_default_str();
-  produce_app->add_option("files", produce.files, "Files of lines (default, or -: standard input)")->type_name("FILE");
+  produce_app->add_option("files", produce.files, "Files of lines: plain, gzip or zstd (default, or -: standard input); CSV with its header")->type_name("FILE");
   add_named_pipeline(*produce_app, produce.pipeline);
   produce_app->footer("Examples:\n  tail -F app.log | weir produce logs --data d\n  weir produce outcomes sold.jsonl --config shop.yaml");
   produce_app->callback([&] { action = [&] { return produce_command(produce); }; });
@@ -169,10 +169,18 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const auto named = [&](CLI::App* sub) { return sub->get_name() == argv[1]; };
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty())
+      return fail({ErrorCode::kNotFound, "command '" + std::string(argv[1]) + "': there is none; weir --help lists them"});
     return app.exit(error) == 0 ? kDone : kUsage;
   }
   if (const char* wanted = std::getenv("WEIR_SIMD_TARGET"); wanted != nullptr)
     if (const Result<void> known = use_simd_target(wanted); !known.ok()) return fail(known.error());
-  const Result<int> result = action();
-  return result.ok() ? *result : fail(result.error());
+  try {
+    const Result<int> result = action();
+    return result.ok() ? *result : fail(result.error());
+  } catch (const std::exception& error) {  // A mistake of ours, but one with a name and an exit code.
+    std::fprintf(stderr, "weir: internal error: %s\n", error.what());
+    return kInternal;
+  }
 }

@@ -17,15 +17,15 @@ Result<int> run_command(const RunArguments& arguments) {
   const bool kept = config.log.kind == LogKind::kEmbedded;
   RunOptions options;
   options.stop = &stop_on_signals();
-  // Without files it may look as if nothing happened.
-  for (const auto& [topic, source] : {std::pair{"logs", &config.logs}, std::pair{"outcomes", &config.outcomes}})
-    if (!arguments.quiet && source->from_topic() && (source == &config.logs || config.has_outcomes()))
-      std::fprintf(stderr, "%s: takes %s from its topic, so it runs until it is stopped: weir produce %s FILE --data %s\n", config.name.c_str(), topic, topic, config.data_dir.c_str());
   Progress progress(!arguments.quiet && ::isatty(STDERR_FILENO) != 0);
   options.on_progress = [&](const RunProgress& now) { progress.show(now); };
   std::unique_ptr<ControlServer> server;
   Result<void> served;
   options.on_started = [&](RunningPipeline& pipeline) {
+    // Without files it may look as if nothing happened.
+    for (const auto& [topic, source] : {std::pair{"logs", &config.logs}, std::pair{"outcomes", &config.outcomes}})
+      if (!arguments.quiet && source->from_topic() && (source == &config.logs || config.has_outcomes()))
+        std::fprintf(stderr, "%s: takes %s from its topic, so it runs until it is stopped: weir produce %s FILE --data %s\n", config.name.c_str(), topic, topic, config.data_dir.c_str());
     if (!kept) return;
     served = remember_config(config);
     auto started = serve(pipeline);

@@ -1,5 +1,7 @@
 #include "pipelines/tail.hpp"
 
+#include <cstdio>
+
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
 
@@ -19,7 +21,8 @@ Result<int> tail_command(const TailArguments& arguments) {
   options.topic = arguments.topic;
   options.from_beginning = arguments.from_beginning;
   options.envelope = arguments.envelope;
-  options.limit = arguments.limit;  // Nothing is appended while nobody runs: there is nothing to follow.
+  options.limit = arguments.limit;
+  if (arguments.follow) std::fprintf(stderr, "weir: nobody runs this pipeline: what is there, and nothing to follow\n");
   TRY(tail_topic(*access.log, options, nullptr, print));
   return kDone;
 }

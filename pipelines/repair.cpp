@@ -133,6 +133,7 @@ Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& opti
 Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, const RunOptions& options) {
   std::vector<std::string> done;
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
+  if (const auto log = open_log(config, /*read_only=*/true); !log.ok() && log.error().code == ErrorCode::kInUse) return log.error();
   auto backups = list_backups(config.data_dir);
   if (backups.empty())
     return Error{ErrorCode::kNotFound, "data directory '" + config.data_dir + "': no backup to go on from; delete the directory and run again from the inputs"};
