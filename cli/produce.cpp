@@ -1,42 +1,90 @@
-#include <cstdio>
-#include <fstream>
+#include <chrono>
 #include <functional>
-#include <iostream>
 
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
 #include "pipelines/running_pipeline.hpp"
 #include "pipelines/topology.hpp"
+#include "sources/file_list.hpp"
+#include "sources/standard_input.hpp"
 
 namespace weir::cli {
 namespace {
 
 constexpr std::size_t kFrameBytes = 256 << 10;
+constexpr std::uint64_t kLineBytesMax = 8 << 20;  // A frame of the socket holds at least one; the pipeline has its own max_line.
 
-// Calls give(lines) with about 256 KiB of whole lines at a time, or what is there when standard input pauses.
-Result<void> read_lines(const std::vector<std::string>& files, const std::function<Result<void>(std::string&)>& give) {
-  std::string lines, line;
-  const auto read = [&](std::istream& in) -> Result<void> {
-    while (std::getline(in, line)) {
-      lines += line;
-      lines += '\n';
-      if (lines.size() < kFrameBytes && in.rdbuf()->in_avail() > 0) continue;
-      TRY(give(lines));
-      lines.clear();
-    }
-    return {};
-  };
-  std::ios::sync_with_stdio(false);
-  for (const std::string& file : files.empty() ? std::vector<std::string>{"-"} : files) {
-    if (file == "-") {
-      TRY(read(std::cin));
+// Calls give(lines) with whole lines, about 256 KiB at a time, or what is there when standard input pauses.
+Result<void> read_lines(const std::string& file, const std::function<Result<void>(const std::string&)>& give) {
+  std::unique_ptr<InputSource> source;
+  if (file == "-") {
+    source = open_standard_input(kLineBytesMax, /*header=*/false);
+  } else {
+    FileListOptions options;
+    options.paths = {file};
+    options.line_bytes_max = kLineBytesMax;
+    TRY_ASSIGN(source, open_file_list(options));
+  }
+  LineBatch batch;
+  std::string lines;
+  for (;;) {
+    TRY_ASSIGN(const bool got, source->read(batch, kFrameBytes));
+    if (!got) {
+      if (source->ended()) return {};
+      source->wait(std::chrono::seconds(1));
       continue;
     }
-    std::ifstream in(file, std::ios::binary);
-    if (!in) return Error{ErrorCode::kNotFound, file + ": no such file, or not readable"};
-    TRY(read(in));
+    lines.clear();
+    std::optional<Error> too_long;
+    for (std::size_t i = 0; i < batch.lines.size() && !too_long; ++i) {
+      const LineBatch::Line& line = batch.lines[i];
+      if (line.line_bytes > line.bytes)
+        too_long = Error{ErrorCode::kInvalidInput, "'" + file + "', line " + std::to_string(batch.base.value + std::int64_t(i) + 1) + ": found " +
+                                                       std::to_string(line.line_bytes) + " bytes, expected at most " + std::to_string(kLineBytesMax)};
+      else lines.append(batch.bytes.view(line.begin, line.bytes)).push_back('\n');
+    }
+    if (!lines.empty()) TRY(give(lines));  // Also those before a line that is too long: they are as good as any.
+    if (too_long) return *too_long;
   }
-  return lines.empty() ? Result<void>() : give(lines);
+}
+
+struct Produced {
+  std::uint64_t count = 0;
+  std::int64_t end = 0;
+};
+
+// Through the process that runs the pipeline, in a conversation of its own for each file: a CSV file has a header of its own.
+Result<std::string> send_file(Connection& running, const ProduceArguments& arguments, const std::string& file) {
+  TRY(running.send(FrameKind::kRequest, "{\"command\":\"produce\",\"topic\":" + json_text(arguments.topic) + "}"));
+  const auto sent = read_lines(file, [&](const std::string& lines) { return running.send(FrameKind::kLines, lines); });
+  if (sent.ok()) TRY(running.send(FrameKind::kEnd, ""));
+  else if (sent.error().code != ErrorCode::kUnavailable) return sent.error();
+  TRY_ASSIGN(Connection::Frame end, running.receive());  // Or its reason for leaving.
+  return std::move(end.payload);
+}
+
+Result<void> append_file(const PipelineConfig& config, TopicLog& log, TaskStore& store, Topic topic, const std::string& file, Produced& produced) {
+  std::string header;
+  bool header_next = wants_header(config, topic);
+  return read_lines(file, [&](const std::string& text) -> Result<void> {
+    std::vector<std::string> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t newline = text.find('\n', begin);
+      std::string line = text.substr(begin, newline - begin);
+      begin = newline + 1;
+      if (header_next) {
+        header_next = false;
+        TRY(check_header(config, topic, line));
+        header = std::move(line);
+      } else {
+        lines.push_back(std::move(line));
+      }
+    }
+    produced.count += lines.size();
+    TRY_ASSIGN(const Offset end, append_lines(log, store, topic, lines, header, system_clock()));
+    produced.end = end.value;
+    return {};
+  });
 }
 
 }  // namespace
@@ -46,13 +94,13 @@ Result<int> produce_command(const ProduceArguments& arguments) {
   if (topic != Topic::kLogs && topic != Topic::kOutcomes)
     return Error{ErrorCode::kConfig, "topic '" + arguments.topic + "': only logs and outcomes take records from outside"};
   TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
-  if (auto running = connect_control(data_dir); running.ok()) {
-    TRY(running->send(FrameKind::kRequest, "{\"command\":\"produce\",\"topic\":" + json_text(arguments.topic) + "}"));
-    const auto sent = read_lines(arguments.files, [&](std::string& lines) { return running->send(FrameKind::kLines, lines); });
-    if (sent.ok()) TRY(running->send(FrameKind::kEnd, ""));
-    else if (sent.error().code != ErrorCode::kUnavailable) return sent.error();
-    TRY_ASSIGN(const Connection::Frame end, running->receive());  // Or its reason for leaving.
-    print(end.payload + "\n");
+  const std::vector<std::string> files = arguments.files.empty() ? std::vector<std::string>{"-"} : arguments.files;
+  if (connect_control(data_dir).ok()) {
+    for (const std::string& file : files) {
+      TRY_ASSIGN(Connection running, connect_control(data_dir));
+      TRY_ASSIGN(const std::string answer, send_file(running, arguments, file));
+      print(answer + "\n");
+    }
     return kDone;
   }
   TRY_ASSIGN(const PipelineConfig config, config_of(arguments.pipeline));
@@ -60,21 +108,14 @@ Result<int> produce_command(const ProduceArguments& arguments) {
   TRY(create_topics(config, *log));
   TRY_ASSIGN(const auto store, log->open_task({"produce", PartitionId(0)}));
   TRY_ASSIGN([[maybe_unused]] const Recovered recovered, store->recover());
-  std::uint64_t count = 0;
-  Offset end;
-  TRY(read_lines(arguments.files, [&](std::string& text) -> Result<void> {
-    std::vector<std::string> lines;
-    for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t newline = text.find('\n', begin);
-      lines.push_back(text.substr(begin, newline - begin));
-      begin = newline + 1;
-    }
-    count += lines.size();
-    TRY_ASSIGN(end, append_lines(*log, *store, *topic, lines, system_clock()));
-    return {};
-  }));
-  TRY(log->sync());
-  print("{\"produced\":" + std::to_string(count) + ",\"end\":" + std::to_string(end.value) + "}\n");
+  for (const std::string& file : files) {
+    Produced produced;
+    TRY_ASSIGN(const TopicDescription before, log->describe(*topic));
+    produced.end = before.partitions[0].end.value;
+    TRY(append_file(config, *log, *store, *topic, file, produced));
+    TRY(log->sync());
+    print("{\"produced\":" + std::to_string(produced.count) + ",\"end\":" + std::to_string(produced.end) + "}\n");
+  }
   return kDone;
 }
 

@@ -59,17 +59,27 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
     return Error{ErrorCode::kConfig, "sources." + name + ": this pipeline reads files, nothing reads its topic; run it with --set sources." + name + ".files=[]"};
   std::uint64_t count = 0;
   std::vector<std::string> lines;
-  Offset end;
+  TRY_ASSIGN(const TopicDescription before, pipeline.log().describe(*topic));
+  Offset end = before.partitions[0].end;
+  std::string header;
+  bool header_next = wants_header(pipeline.config(), *topic);
   for (;;) {
     TRY_ASSIGN(const Connection::Frame frame, connection.receive());
     std::string_view rest = frame.payload;
     while (!rest.empty()) {
       const std::size_t newline = std::min(rest.find('\n'), rest.size());
-      lines.emplace_back(rest.substr(0, newline));
+      const std::string_view line = rest.substr(0, newline);
       rest.remove_prefix(std::min(newline + 1, rest.size()));
+      if (header_next) {
+        header_next = false;
+        TRY(check_header(pipeline.config(), *topic, line));
+        header = line;
+      } else {
+        lines.emplace_back(line);
+      }
     }
     if (lines.size() >= kLinesPerCommit || (frame.kind == FrameKind::kEnd && !lines.empty()) || frame.kind == FrameKind::kLines) {
-      TRY_ASSIGN(end, pipeline.produce(*topic, lines));
+      TRY_ASSIGN(end, pipeline.produce(*topic, lines, header));
       count += lines.size();
       lines.clear();
     }

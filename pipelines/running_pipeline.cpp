@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "actors/runtime/source_reader.hpp"
 #include "actors/runtime/thread_setup.hpp"
+#include "core/records/line_parser.hpp"
 #include "pipelines/topology.hpp"
 #include "storage/open_storage.hpp"
 
@@ -60,17 +62,15 @@ RunProgress RunningPipeline::progress() const {
   RunProgress out;
   double log_loss_sum = 0.0;
   std::uint64_t log_loss_count = 0;
-  std::uint64_t records = 0;
   for (const auto& status : statuses()) {
     out.bytes_read += status->bytes_read;
     out.bytes_total += status->bytes_total;
     if (status->task != kInferenceTask) continue;
     out.events += status->events;
-    records += status->records;
+    out.outcomes += status->outcomes;
     log_loss_sum += status->log_loss_sum;
     log_loss_count += status->log_loss_count;
   }
-  out.outcomes = records - std::min(records, out.events);
   out.seconds = double(clock_.monotonic_ns() - started_ns_) * 1e-9;
   out.log_loss = log_loss_count > 0 ? log_loss_sum / double(log_loss_count) : std::numeric_limits<double>::quiet_NaN();
   return out;
@@ -115,21 +115,35 @@ Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskSta
   return {};
 }
 
-Result<Offset> RunningPipeline::produce(Topic topic, const std::vector<std::string>& lines) {
+Result<Offset> RunningPipeline::produce(Topic topic, const std::vector<std::string>& lines, std::string_view header) {
   std::lock_guard lock(producer_mutex_);
   if (producer_ == nullptr) {
     TRY_ASSIGN(producer_, log_->open_task({"produce", PartitionId(0)}));
     TRY_ASSIGN([[maybe_unused]] const Recovered recovered, producer_->recover());
   }
-  return append_lines(*log_, *producer_, topic, lines, clock_);
+  return append_lines(*log_, *producer_, topic, lines, header, clock_);
 }
 
-Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, const Clock& clock) {
+bool wants_header(const PipelineConfig& config, Topic topic) {
+  const EventSchema& schema = topic == Topic::kLogs ? config.logs_schema : config.outcomes_schema;
+  return schema.format == LineFormat::kCsv && schema.columns.empty();
+}
+
+Result<void> check_header(const PipelineConfig& config, Topic topic, std::string_view line) {
+  const bool logs = topic == Topic::kLogs;
+  TRY_ASSIGN(const auto parser, make_line_parser(logs ? config.logs_schema : config.outcomes_schema, logs ? LineRole::kEvent : LineRole::kOutcome));
+  return parser->header(line);
+}
+
+Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, std::string_view header,
+                            const Clock& clock) {
   Transaction transaction;
+  const std::string source = header.empty() ? std::string() : std::string(kCsvHeaderMarker) + std::string(header);
   for (const std::string& line : lines) {
     Record record;
     record.value = line;
     record.event_time = EventTime(clock.wall_us());
+    record.source.topic = source;
     transaction.append(topic, record);
   }
   if (!lines.empty()) TRY(store.commit(transaction));

@@ -31,7 +31,8 @@ class RunningPipeline {
   const std::vector<std::unique_ptr<TaskStatus>>& statuses() const { return runtime_->statuses(); }
 
   // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; durable on return.
-  Result<Offset> produce(Topic topic, const std::vector<std::string>& lines);
+  // `header`: see append_lines().
+  Result<Offset> produce(Topic topic, const std::vector<std::string>& lines, std::string_view header);
 
  private:
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
@@ -49,8 +50,15 @@ class RunningPipeline {
   std::unique_ptr<Runtime> runtime_;     // Ends first.
 };
 
-// Appends lines to a topic; returns the topic's end after them.
-Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, const Clock& clock);
+// Appends lines to a topic; returns the topic's end after them. `header`: the header line of the CSV file that they are of,
+// where the config gives no columns; else empty.
+Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, std::string_view header,
+                            const Clock& clock);
+
+// Whether the first line of what is produced to `topic` is a header.
+bool wants_header(const PipelineConfig& config, Topic topic);
+// kInvalidInput: no header that the lines of `topic` can be read with.
+Result<void> check_header(const PipelineConfig& config, Topic topic, std::string_view line);
 
 // What the oldest kept backup would have to read again when `weir repair` goes on from it.
 Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors);

@@ -68,6 +68,8 @@ void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, Runtim
     appender.topic = topic;
     appender.partition = kPartition;
     appender.open_source = opener(source, input.schema);
+    appender.schema = input.schema;
+    appender.role = input.role;
     input.written_by = appender.name;
     input.ends_at = std::make_shared<std::atomic<std::int64_t>>(-1);
     plan.appenders.push_back(std::move(appender));

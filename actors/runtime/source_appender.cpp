@@ -15,6 +15,7 @@ SourceAppender::SourceAppender(const AppenderPlan& plan, TopicLog& log, const Cl
 Result<void> SourceAppender::open() {
   TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
   TRY_ASSIGN(const Recovered recovered, store_->recover());
+  TRY_ASSIGN(parser_, make_line_parser(plan_.schema, plan_.role));
   TRY_ASSIGN(source_, plan_.open_source());
   std::uint64_t cursor = 0;
   for (const Position& position : recovered.positions) {
@@ -38,9 +39,15 @@ Result<Turn> SourceAppender::turn() {
   std::uint64_t cursor = 0;
   for (const LineBatch::Line& line : batch_.lines) {
     cursor = line.cursor;
-    if (line.header) continue;
+    const std::string_view bytes = batch_.bytes.view(line.begin, line.bytes);
+    if (line.header) {
+      TRY(parser_->header(bytes));
+      header_source_ = std::string(kCsvHeaderMarker) + std::string(bytes);
+      continue;
+    }
     Record record;
-    record.value = batch_.bytes.view(line.begin, line.bytes);
+    record.value = bytes;
+    if (!header_source_.empty()) record.source.topic = header_source_;
     record.event_time = EventTime(now_us);  // Its own event time is inside and not known yet.
     if (line.line_bytes > line.bytes)
       record.source = {kTooLongMarker, PartitionId(static_cast<std::int32_t>(line.line_crc)),

@@ -8,6 +8,8 @@
 
 #include "actors/runtime/runner.hpp"
 #include "actors/runtime/task_status.hpp"
+#include "core/records/event_schema.hpp"
+#include "core/records/line_parser.hpp"
 #include "core/records/topics.hpp"
 #include "sources/input_source.hpp"
 #include "storage/topic_log.hpp"
@@ -19,6 +21,8 @@ struct AppenderPlan {
   Topic topic = Topic::kLogs;
   PartitionId partition;
   std::function<Result<std::unique_ptr<InputSource>>()> open_source;
+  EventSchema schema;  // Headers of CSV are checked against it before their lines are appended.
+  LineRole role = LineRole::kEvent;
 };
 
 class SourceAppender final : public Runner {
@@ -37,6 +41,8 @@ class SourceAppender final : public Runner {
   TaskStatus& status_;
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<InputSource> source_;
+  std::unique_ptr<LineParser> parser_;
+  std::string header_source_;  // CSV with headers: what the records' source says (kCsvHeaderMarker).
   LineBatch batch_;
   Transaction transaction_;
   Offset next_;

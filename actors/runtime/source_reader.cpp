@@ -42,13 +42,22 @@ Result<bool> SourceReader::step(Duration wait) {
   }
   ring_.set_quiet_since(0);
   batch->taken_ns = clock_.monotonic_ns();
-  if (plan_.parsed && plan_.parse_ahead)
-    for (ParsedRecord& record : batch->parsed)
-      if (record.kind == ParsedKind::kUnparsed) parser_->parse(record.line, batch->arena, record);
+  if (plan_.parsed && plan_.parse_ahead) parse(*batch);
   if (plan_.parsed && task_.needs_fetch()) fetch_ahead(*batch);
   ended_ = batch->ends;
   ring_.push(std::move(batch));
   return !ended_;
+}
+
+void SourceReader::parse(InputBatch& batch) {
+  for (ParsedRecord& record : batch.parsed)
+    if (record.kind == ParsedKind::kUnparsed) parser_->parse(record.line, batch.arena, record);
+}
+
+// From here on; the records before it are of another file, with columns of their own.
+Result<void> SourceReader::use_header(InputBatch& batch, std::string_view line) {
+  parse(batch);
+  return parser_->header(line);
 }
 
 Result<bool> SourceReader::read_source(InputBatch& batch) {
@@ -66,7 +75,7 @@ Result<bool> SourceReader::read_source(InputBatch& batch) {
   for (const LineBatch::Line& line : batch.lines.lines) {
     const std::string_view bytes = batch.lines.bytes.view(line.begin, line.bytes);
     if (line.header) {
-      TRY(parser_->header(bytes));
+      TRY(use_header(batch, bytes));
       continue;
     }
     ParsedRecord& record = batch.parsed.emplace_back();
@@ -91,10 +100,18 @@ Result<bool> SourceReader::read_topic(InputBatch& batch, Duration wait) {
     batch.ends = end >= 0 && after >= end;
   }
   if (batch.topic_batch == nullptr) return batch.ends;
+  Result<void> header;
   const bool whole = batch.topic_batch->for_each([&](Offset offset, const Record& in) {
     if (!plan_.parsed) {
       batch.records.push_back(in);
       return;
+    }
+    if (parser_->wants_header() && in.source.topic.starts_with(kCsvHeaderMarker)) {
+      const std::string_view line = in.source.topic.substr(kCsvHeaderMarker.size());
+      if (line != csv_header_ && header.ok()) {
+        header = use_header(batch, line);
+        csv_header_ = line;
+      }
     }
     ParsedRecord& record = batch.parsed.emplace_back();
     record.offset = offset;
@@ -105,6 +122,9 @@ Result<bool> SourceReader::read_topic(InputBatch& batch, Duration wait) {
       refuse_too_long(in.value, static_cast<std::uint64_t>(in.source.offset.value),
                       static_cast<std::uint32_t>(in.source.partition.value), plan_.schema.line_bytes_max, batch.arena, record);
   });
+  if (!header.ok())
+    return Error{header.error().code, "topic '" + plan_.topic_name + "', partition " + std::to_string(plan_.partition.value) +
+                                          ", after offset " + std::to_string(batch.topic_batch->base().value) + ": " + header.error().what};
   if (!whole)
     return Error{ErrorCode::kCorruption, "topic '" + plan_.topic_name + "', partition " + std::to_string(plan_.partition.value) +
                                              ", batch at offset " + std::to_string(batch.topic_batch->base().value) +

@@ -14,6 +14,8 @@ namespace weir {
 // A line in a `logs` or `outcomes` topic that its source did not keep whole is a record whose source header has this topic,
 // the length of the line as offset and its CRC32C as partition.
 inline constexpr std::string_view kTooLongMarker = "too_long";
+// Lines of CSV lose their file in a topic: each record's source header has this topic, with the header line of its file behind.
+inline constexpr std::string_view kCsvHeaderMarker = "csv:";
 
 class SourceReader {
  public:
@@ -34,6 +36,8 @@ class SourceReader {
  private:
   Result<bool> read_source(InputBatch& batch);
   Result<bool> read_topic(InputBatch& batch, Duration wait);
+  void parse(InputBatch& batch);
+  Result<void> use_header(InputBatch& batch, std::string_view line);
   void fetch_ahead(InputBatch& batch);
 
   const InputPlan& plan_;
@@ -45,6 +49,7 @@ class SourceReader {
   std::unique_ptr<InputSource> source_;
   std::unique_ptr<TopicReader> reader_;
   std::unique_ptr<LineParser> parser_;
+  std::string csv_header_;  // The parser's, of a topic.
   bool ended_ = false;
   mutable std::mutex identity_mutex_;
   std::string identity_;

@@ -205,6 +205,8 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   if (input.plan->input == InputId::kLogs) {
     status_.events.fetch_add(1, std::memory_order_relaxed);
     if (sent_us > 0) status_.arrival.add((clock_.wall_us() - sent_us) * 1000);
+  } else if (input.plan->input == InputId::kOutcomes) {
+    status_.outcomes.fetch_add(1, std::memory_order_relaxed);
   }
   return {};
 }

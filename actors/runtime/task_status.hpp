@@ -17,6 +17,7 @@ struct TaskStatus {
   std::string task;
   std::atomic<std::uint64_t> records{0};         // Input records processed since the process began.
   std::atomic<std::uint64_t> events{0};          // Of them log records.
+  std::atomic<std::uint64_t> outcomes{0};        // And outcomes; what is left is fed back.
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> restarts{0};
   std::atomic<std::uint64_t> waiting{0};         // Records read and not processed.

@@ -38,7 +38,7 @@ class Cli : public testing::Test {
 
 TEST_F(Cli, UsageMistakesEndWithTwoAndSayWhat) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"rnu"}, {"run"}, {"run", path("none.yaml")}, {"tail", "predictions", "--data", path("none")}, {"report"}, {"check", path("small.yaml"), "--set", "gate=3"}}) {
+           {}, {"rnu"}, {"run"}, {"run", path("none.yaml")}, {"check", path(".")}, {"tail", "predictions", "--data", path("none")}, {"report"}, {"check", path("small.yaml"), "--set", "gate=3"}}) {
     const ProcessResult result = run_weir(arguments);
     EXPECT_EQ(result.exit_code, 2) << (arguments.empty() ? "" : arguments[0]);
     EXPECT_NE(result.err, "");
@@ -115,8 +115,71 @@ TEST_F(Cli, LinesThatCarryTheirLabelNeedNoOutcomes) {
   const std::string report = run_weir({"report", "--data", path("d"), "--json"}).out;
   EXPECT_NE(report.find("\"predicted\":200,"), std::string::npos) << report;
   EXPECT_NE(report.find("\"labelled\":200,"), std::string::npos) << report;
-  const ProcessResult verify = run_weir({"verify", path("orders.yaml"), "--data", path("d"), "--recompute"});
+  const ProcessResult verify = run_weir({"verify", "--data", path("d"), "--recompute"});  // By the config of the last run.
   EXPECT_EQ(verify.exit_code, 0) << verify.out << verify.err;
+}
+
+// Each way in: a list of files, a followed file, standard input, `produce` to a running and to a stopped pipeline. Two files
+// that name their columns in another order, so that a line read by the other's header is seen.
+TEST_F(Cli, CsvIsReadByTheHeaderOfItsOwnFileOnEveryWayIn) {
+  const std::string config = "version: 1\nname: csv\nschema:\n  logs: {format: csv, id: id, time: ts, time_format: seconds, label: y, fields: [{name: x, kind: number}]}\n"
+                             "backup_interval: 0\nplacement: {pin: off, lock_memory: false}\n";
+  write("csv.yaml", config);
+  write("a.csv", "id,ts,x,y\n1,1000,5,1\n2,1001,6,0\n");
+  write("b.csv", "y,x,ts,id\n1,7,1002,3\n");
+  const auto ids = [&](const std::string& data) {
+    std::string out;
+    const ProcessResult tail = run_weir({"tail", "predictions", "--data", data, "--from-beginning"});
+    for (std::size_t at = 0; (at = tail.out.find("\"id\":\"", at)) != std::string::npos; at += 6) out += tail.out[at + 6];
+    return out;
+  };
+  const auto expect_whole = [&](const std::string& data) {
+    EXPECT_EQ(ids(data), "123") << run_weir({"tail", "dead-letters", "--data", data, "--from-beginning"}).out;
+    const ProcessResult verify = run_weir({"verify", path("csv.yaml"), "--data", data, "--recompute", "--set", "sources.logs.files=[]"});
+    EXPECT_EQ(verify.exit_code, 0) << verify.out << verify.err;
+  };
+  const std::string both = "sources.logs.files=[" + path("a.csv") + ", " + path("b.csv") + "]";
+  ASSERT_EQ(run_weir({"run", path("csv.yaml"), "--data", path("files"), "--set", both}).exit_code, 0);
+  EXPECT_EQ(ids(path("files")), "123");
+  EXPECT_EQ(run_weir({"verify", path("csv.yaml"), "--data", path("files"), "--set", both, "--recompute"}).exit_code, 0);
+
+  {  // Followed, and rotated to a file with other columns.
+    write("grows.csv", "id,ts,x,y\n1,1000,5,1\n2,1001,6,0\n");
+    const std::vector<std::string> run = {weir_binary().string(), "run", path("csv.yaml"), "--data", path("followed"), "--set",
+                                          "sources.logs={files: [" + path("grows.csv") + "], follow: true}"};
+    Process first(run);
+    ASSERT_TRUE(wait_until([&] { return ids(path("followed")) == "12"; })) << first.err();
+    first.send_signal(SIGTERM);
+    EXPECT_EQ(first.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+    std::ofstream(path("grows.csv"), std::ios::app) << "3,1002,7,1\n";  // After a restart the header is not read as a line.
+    Process second(run);
+    ASSERT_TRUE(wait_until([&] { return ids(path("followed")) == "123"; })) << second.err();
+    second.send_signal(SIGTERM);
+    EXPECT_EQ(second.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+    expect_whole(path("followed"));
+  }
+  {
+    Process pipeline({weir_binary().string(), "run", path("csv.yaml"), "--data", path("produced")});
+    ASSERT_TRUE(wait_until([&] { return run_weir({"status", "--data", path("produced"), "--json"}).out.find("\"running\":true") != std::string::npos; }));
+    const ProcessResult produced = run_weir({"produce", "logs", path("a.csv"), path("b.csv"), "--data", path("produced")});
+    EXPECT_EQ(produced.out, "{\"produced\":2,\"end\":2}\n{\"produced\":1,\"end\":3}\n") << produced.err;
+    write("other.csv", "id,ts,z\n4,1003,8\n");
+    EXPECT_EQ(run_weir({"produce", "logs", path("other.csv"), "--data", path("produced")}).exit_code, 3);  // No column x: none of it is taken.
+    EXPECT_TRUE(wait_until([&] { return ids(path("produced")) == "123"; }));
+    pipeline.send_signal(SIGTERM);
+    EXPECT_EQ(pipeline.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+    expect_whole(path("produced"));
+  }
+  {
+    EXPECT_EQ(run_weir({"produce", "logs", path("a.csv"), path("b.csv"), "--config", path("csv.yaml"), "--data", path("before")}).exit_code, 0);
+    EXPECT_EQ(run_weir({"produce", "logs", path("."), "--config", path("csv.yaml"), "--data", path("before")}).exit_code, 3);
+    Process pipeline({weir_binary().string(), "run", path("csv.yaml"), "--data", path("before")});
+    EXPECT_TRUE(wait_until([&] { return ids(path("before")) == "123"; }));
+    EXPECT_EQ(run_weir({"repair", "--data", path("before")}).exit_code, 6);  // It is in use; nothing is said of deleting it.
+    pipeline.send_signal(SIGTERM);
+    EXPECT_EQ(pipeline.wait(std::chrono::seconds(10)), (ExitStatus{0, 0}));
+    expect_whole(path("before"));
+  }
 }
 
 TEST_F(Cli, ARunningPipelineTakesRecordsAndAnswers) {
