@@ -38,6 +38,7 @@ struct InitArguments {
   std::string label;        // The field with the label, of the outcomes, or of the lines themselves.
   std::string name;
   std::string output;       // "-": standard output.
+  std::string data;         // The config's data_dir.
   bool force = false;
 };
 struct ProduceArguments {

@@ -189,6 +189,15 @@ std::string word(const std::string& name) {
   return plain && !is_number(name) && name != "y" && name != "n" && name != "null" ? name : json_text(name);
 }
 
+std::string delimiter_line(const Sample& sample) {
+  if (sample.format != "csv") return {};
+  return "    delimiter: " + (sample.delimiter == '\t' ? std::string("tab") : json_text(std::string(1, sample.delimiter))) + "\n";
+}
+std::string time_format_line(const Sample& sample, const std::string& time) {
+  const std::string format = time_format_of(sample, time);
+  return "    time_format: " + format + "\n" + (format == "syslog" ? "    year: 1970                  # These lines carry none: say which.\n" : "");
+}
+
 }  // namespace
 
 Result<int> init_command(const InitArguments& arguments) {
@@ -214,14 +223,14 @@ Result<int> init_command(const InitArguments& arguments) {
   }
 
   std::string out = "# Made by weir init from " + std::to_string(lines.size()) + " lines: a guess to correct. Every key: configs/reference.yaml.\n";
-  out += "version: 1\nname: " + word(name) + "\n\nsources:\n";
+  out += "version: 1\nname: " + word(name) + "\n" + (arguments.data.empty() ? "" : "data_dir: " + json_text(arguments.data) + "\n") + "\nsources:\n";
   out += arguments.logs == "-" ? "  logs: {stdin: true}\n" : "  logs: {files: [" + json_text(arguments.logs) + "]}  # follow: true goes on as the file grows\n";
   if (!arguments.outcomes.empty()) out += "  outcomes: {files: [" + json_text(arguments.outcomes) + "]}\n";
   out += "\nschema:\n  logs:\n    format: " + logs.format + "\n";
-  if (logs.format == "csv") out += "    delimiter: " + (logs.delimiter == '\t' ? std::string("tab") : json_text(std::string(1, logs.delimiter))) + "\n";
+  out += delimiter_line(logs);
   out += "    id: " + (id.empty() ? "id                    # Not found in the sample: name the field that identifies a record." : word(id)) + "\n";
   out += "    time: " + (time.empty() ? "ts                  # Not found in the sample: name the field with the event time." : word(time)) + "\n";
-  out += "    time_format: " + time_format_of(logs, time) + "\n";
+  out += time_format_line(logs, time);
   if (!label.empty()) out += "    label: " + word(label) + "                # The line carries its own label: it is not one of the fields.\n";
   out += "    fields:                     # number, category, or hashed_text; missing: mean, zero, last, indicator\n";
   std::string first_category;
@@ -235,8 +244,8 @@ Result<int> init_command(const InitArguments& arguments) {
   }
   if (outcomes.lines > 0) {
     const std::string outcome_id = id_of(outcomes), outcome_time = time_of(outcomes), outcome_label = arguments.label.empty() ? label_of(outcomes) : arguments.label;
-    out += "  outcomes:\n    format: " + outcomes.format + "\n    id: " + word(outcome_id.empty() ? "id" : outcome_id) + "\n    time: " +
-           word(outcome_time.empty() ? "ts" : outcome_time) + "\n    time_format: " + time_format_of(outcomes, outcome_time) + "\n    label: " +
+    out += "  outcomes:\n    format: " + outcomes.format + "\n" + delimiter_line(outcomes) + "    id: " + word(outcome_id.empty() ? "id" : outcome_id) + "\n    time: " +
+           word(outcome_time.empty() ? "ts" : outcome_time) + "\n" + time_format_line(outcomes, outcome_time) + "    label: " +
            (outcome_label.empty() ? "label              # Not found in the sample: name the field with the label." : word(outcome_label)) + "\n";
   } else if (label.empty()) {
     out += "  outcomes:                     # What comes later and says how it went. No sample was given (--outcomes), nor --label for\n    label: label                # lines that carry their label themselves; so they are awaited from: weir produce outcomes\n";

@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
   init_app->add_option("--label", init.label, "The field with the label: of the outcomes, or, without, of the lines themselves")->type_name("FIELD");
   init_app->add_option("--name", init.name, "The pipeline's name (default: the file's)");
   init_app->add_option("--output,-o", init.output, "Where to write it (default: NAME.yaml; - prints it)")->type_name("FILE");
+  init_app->add_option("--data", init.data, "The data_dir that the config names")->type_name("DIR");
   init_app->add_flag("--force", init.force, "Replace a file that is there");
   init_app->footer("Examples:\n  weir init data/flights/events.jsonl.gz --outcomes data/flights/outcomes.jsonl.gz -o -\n  head -200 app.log | weir init - --name app\n  weir init orders.csv --label late");
   init_app->callback([&] { action = [&] { return init_command(init); }; });

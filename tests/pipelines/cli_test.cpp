@@ -143,7 +143,7 @@ TEST_F(Cli, CsvIsReadByTheHeaderOfItsOwnFileOnEveryWayIn) {
   EXPECT_EQ(ids(path("files")), "123");
   EXPECT_EQ(run_weir({"verify", path("csv.yaml"), "--data", path("files"), "--set", both, "--recompute"}).exit_code, 0);
 
-  {  // Followed, and rotated to a file with other columns.
+  {  // Followed, over a restart in the middle of the file.
     write("grows.csv", "id,ts,x,y\n1,1000,5,1\n2,1001,6,0\n");
     const std::vector<std::string> run = {weir_binary().string(), "run", path("csv.yaml"), "--data", path("followed"), "--set",
                                           "sources.logs={files: [" + path("grows.csv") + "], follow: true}"};
@@ -231,6 +231,16 @@ TEST_F(Cli, InitWritesAConfigThatChecks) {
   const std::string printed = run_weir({"check", path("made.yaml"), "--print"}).out;
   EXPECT_NE(printed.find("format: csv"), std::string::npos) << printed;
   EXPECT_NE(printed.find("{name: amount, kind: number"), std::string::npos) << printed;
+
+  // Logs and outcomes of different formats; the directory it shall use; and it runs as it is.
+  write("deals.jsonl", "{\"id\":1,\"ts\":\"2024-01-01T00:00:00Z\",\"amount\":3}\n");
+  write("results.csv", "id;ts;label\n1;2024-01-01T00:01:00Z;1\n");
+  const ProcessResult both = run_weir({"init", path("deals.jsonl"), "--outcomes", path("results.csv"), "--output", path("both.yaml"), "--data", path("both")});
+  ASSERT_EQ(both.exit_code, 0) << both.err;
+  EXPECT_EQ(run_weir({"run", path("both.yaml")}).exit_code, 0);
+  EXPECT_NE(run_weir({"report", "--data", path("both"), "--json"}).out.find("\"labelled\":1,"), std::string::npos);
+  write("sys.log", "<34>Oct 11 22:14:15 host su: id=7 x=2\n");
+  EXPECT_NE(run_weir({"init", path("sys.log"), "--output", "-"}).out.find("    year: 1970 "), std::string::npos);
 }
 
 }  // namespace
