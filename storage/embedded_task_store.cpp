@@ -49,8 +49,12 @@ class EmbeddedTaskStore final : public TaskStore {
 
     appends_.clear();
     for (std::size_t i = 0; i < kTopicCount; ++i)
-      if (!transaction.records[i].empty()) TRY(open_append(static_cast<Topic>(i), transaction.records[i]));
-    for (Append& append : appends_) {  // In topic order, as everybody locks: no two commits wait for each other.
+      if (!transaction.records[i].empty()) TRY(open_append(static_cast<Topic>(i), spec_.partition, transaction.records[i]));
+    for (const RoutedBatch& batch : transaction.routed)
+      if (!batch.records.empty()) TRY(open_append(batch.topic, batch.partition, batch.records));
+    if (!transaction.routed.empty()) std::sort(appends_.begin(), appends_.end());
+    for (std::size_t i = 1; i < appends_.size(); ++i) CHECK(appends_[i].partition != appends_[i - 1].partition);
+    for (Append& append : appends_) {  // By topic and partition, as everybody locks: no two commits wait for each other.
       append.lock = std::unique_lock(append.partition->append_mutex);
       put_records(append);
     }
@@ -101,19 +105,21 @@ class EmbeddedTaskStore final : public TaskStore {
     const RecordBatch* records = nullptr;
     PartitionEntry after;
     std::unique_lock<std::mutex> lock;
+    bool operator<(const Append& other) const {
+      return std::pair(partition->topic, partition->id) < std::pair(other.partition->topic, other.partition->id);
+    }
   };
 
-  Result<void> open_append(Topic topic, const RecordBatch& records) {
+  Result<void> open_append(Topic topic, PartitionId partition, const RecordBatch& records) {
     EmbeddedTopic*& found = topics_[index_of(topic)];
     if (found == nullptr) found = core_->topic(topic);
     if (found == nullptr)
       return Error{ErrorCode::kNotFound, "topic '" + std::string(short_name(topic)) + "' was never created"};
-    if (spec_.partition.value < 0 || spec_.partition.value >= found->spec.partitions)
-      return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " +
-                                           std::to_string(spec_.partition.value) + " of topic '" + found->spec.name +
+    if (partition.value < 0 || partition.value >= found->spec.partitions)
+      return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " + std::to_string(partition.value) + " of topic '" + found->spec.name +
                                            "', which has " + std::to_string(found->spec.partitions)};
     Append append;
-    append.partition = found->partitions[static_cast<std::size_t>(spec_.partition.value)].get();
+    append.partition = found->partitions[static_cast<std::size_t>(partition.value)].get();
     append.records = &records;
     appends_.push_back(std::move(append));
     return {};

@@ -149,10 +149,14 @@ class MemoryTaskStore final : public TaskStore {
     const std::optional<MemoryLog::Fault> fault = core_->count(MemoryLog::Operation::kCommit);
     if (fault && !fault->after_effect) return fault->error;
     for (std::size_t i = 0; i < kTopicCount; ++i)
-      if (!transaction.records[i].empty()) TRY(check_writable(static_cast<Topic>(i)));
+      if (!transaction.records[i].empty()) TRY(check_writable(static_cast<Topic>(i), spec_.partition));
+    for (const RoutedBatch& batch : transaction.routed)
+      if (!batch.records.empty()) TRY(check_writable(batch.topic, batch.partition));
     const CommitId id = task_->last_commit.next();
     for (std::size_t i = 0; i < kTopicCount; ++i)
-      if (!transaction.records[i].empty()) append(*core_->topics[i], transaction.records[i]);
+      if (!transaction.records[i].empty()) append(*core_->topics[i], spec_.partition, transaction.records[i]);
+    for (const RoutedBatch& batch : transaction.routed)
+      if (!batch.records.empty()) append(*core_->topics[index_of(batch.topic)], batch.partition, batch.records);
     transaction.state.for_each([&](std::string_view key, std::string_view value, bool erased) {
       if (erased) {
         task_->state.erase(std::string(key));
@@ -181,18 +185,17 @@ class MemoryTaskStore final : public TaskStore {
   }
 
  private:
-  Result<void> check_writable(Topic topic) const {
+  Result<void> check_writable(Topic topic, PartitionId partition) const {
     const auto& found = core_->topics[index_of(topic)];
     if (!found)
       return Error{ErrorCode::kNotFound, "topic '" + std::string(short_name(topic)) + "' was never created"};
-    if (spec_.partition.value < 0 || spec_.partition.value >= found->spec.partitions)
-      return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " +
-                                           std::to_string(spec_.partition.value) + " of topic '" + found->spec.name +
+    if (partition.value < 0 || partition.value >= found->spec.partitions)
+      return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " + std::to_string(partition.value) + " of topic '" + found->spec.name +
                                            "', which has " + std::to_string(found->spec.partitions)};
     return {};
   }
-  void append(MemoryTopic& topic, const RecordBatch& records) {
-    MemoryPartition& partition = *topic.partitions[static_cast<std::size_t>(spec_.partition.value)];
+  void append(MemoryTopic& topic, PartitionId id, const RecordBatch& records) {
+    MemoryPartition& partition = *topic.partitions[static_cast<std::size_t>(id.value)];
     const Offset base = partition.signal.end();
     partition.last_append_us = std::max(partition.last_append_us, core_->clock.wall_us());
     auto batch = std::make_shared<RecordBatch>();

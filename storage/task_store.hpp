@@ -12,7 +12,7 @@ namespace weir {
 
 struct TaskSpec {
   std::string name;        // "inference", "learning", "source.logs", …: unique per pipeline and partition.
-  PartitionId partition;   // Of the task, and of every record it writes.
+  PartitionId partition;   // Of the task, and of every record it writes but those that its transactions route elsewhere.
 };
 
 class TaskStore {

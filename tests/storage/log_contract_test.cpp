@@ -367,6 +367,31 @@ TEST_P(LogContract, DescribesTopics) {
   expect_error(refused.error(), ErrorCode::kConfig, {"demo.logs", "1", "4"});
 }
 
+TEST_P(LogContract, OneCommitWritesToSeveralPartitions) {
+  ASSERT_OK(log().create(topic_spec(Topic::kLogs, 3)));
+  auto store = started_task(log(), "source.logs");
+  Transaction transaction;
+  for (const int partition : {2, 0, 2, 0, 2}) transaction.append_to(Topic::kLogs, PartitionId(partition), record("k", std::to_string(partition)));
+  transaction.consumed.push_back({InputId::kLogs, PartitionId(0), Offset(5), 50});
+  ASSERT_OK(store->commit(transaction));
+  transaction.clear();
+  EXPECT_TRUE(transaction.empty());
+  transaction.append_to(Topic::kLogs, PartitionId(1), record("k", "1"));
+  EXPECT_FALSE(transaction.empty());
+  ASSERT_OK(store->commit(transaction));
+  transaction.clear();
+  transaction.append_to(Topic::kLogs, PartitionId(0), record("k", "lost"));
+  transaction.append_to(Topic::kLogs, PartitionId(3), record("k", "nowhere"));
+  const auto refused = store->commit(transaction);
+  ASSERT_FALSE(refused.ok());
+  expect_error(refused.error(), ErrorCode::kConfig, {"source.logs", "partition 3", "which has 3"});
+  store.reset();
+  backend_->restart();
+  EXPECT_EQ(read_all(log(), Topic::kLogs, 0), (std::vector<Seen>{{0, "k", "0"}, {1, "k", "0"}}));
+  EXPECT_EQ(read_all(log(), Topic::kLogs, 1), (std::vector<Seen>{{0, "k", "1"}}));
+  EXPECT_EQ(read_all(log(), Topic::kLogs, 2), (std::vector<Seen>{{0, "k", "2"}, {1, "k", "2"}, {2, "k", "2"}}));
+}
+
 class LogRetention : public LogContract {
  protected:
   // Ten batches of five records, one minute apart; the clock ends at the last one.
