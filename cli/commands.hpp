@@ -2,6 +2,7 @@
 // The commands: plain arguments in, an exit code out. main.cpp turns a command line into these; one file a command.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,12 @@ struct ProduceArguments {
   Pipeline pipeline;
   std::string topic = "logs";
   std::vector<std::string> files;  // None or "-": standard input.
+  std::optional<std::int32_t> partition;  // Of all lines; else each goes to that of its id.
 };
 struct TailArguments {
   Pipeline pipeline;
   std::string topic;
+  std::optional<std::int32_t> partition;  // Else all.
   bool from_beginning = false;
   bool follow = false;
   bool json = false;        // What it prints is JSON lines in any case.
@@ -67,6 +70,7 @@ struct VerifyArguments {
 struct InspectArguments {
   Pipeline pipeline;
   std::string task = "inference";
+  std::optional<std::int32_t> partition;  // Else all.
   std::string prefix;       // Of state entries to list.
   std::uint64_t limit = 20;
   bool entries = false;

@@ -104,6 +104,12 @@ Result<std::string> ask(Connection& connection, std::string_view request) {
   }
 }
 
+std::string produced_json(std::uint64_t count, const std::vector<Offset>& ends) {
+  std::string list;
+  for (const Offset end : ends) list += (list.empty() ? "" : ",") + std::to_string(end.value);
+  return "{\"produced\":" + std::to_string(count) + (ends.size() == 1 ? ",\"end\":" + list : ",\"ends\":[" + list + "]") + "}";
+}
+
 bool print(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "pipelines/control_socket.hpp"
@@ -33,6 +34,8 @@ Result<DataAccess> open_data(const std::string& data_dir);
 Result<std::string> ask(Connection& connection, std::string_view request);
 
 // Writes all of it to standard output; false if nobody reads it any more.
+// What `produce` answers: {"produced": count, "end": …}; with several partitions "ends", a list.
+std::string produced_json(std::uint64_t count, const std::vector<Offset>& ends);
 bool print(std::string_view text);
 
 // Counts signals: SIGINT and SIGTERM set it, a second one ends the process at once with 130 or 143.

@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
 #include "core/base/crc32c.hpp"
+#include "pipelines/topology.hpp"
 
 namespace weir::cli {
 namespace {
@@ -23,18 +24,8 @@ std::string printable(std::string_view bytes) {
   return out;
 }
 
-}  // namespace
-
-Result<int> inspect_command(const InspectArguments& arguments) {
-  TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
-  EmbeddedLogOptions options;
-  options.path = data_dir;
-  options.create_if_missing = false;
-  options.read_only = true;
-  TRY_ASSIGN(const auto log, open_embedded_log(options));
-  TRY_ASSIGN(const auto task, log->open_task({arguments.task, PartitionId(0)}));
-  TRY_ASSIGN(const Recovered recovered, task->recover());
-  std::string out = "task " + arguments.task + ": " + std::to_string(recovered.last_commit.value) + " commits\n";
+Result<std::string> inspect_task(const InspectArguments& arguments, const TaskSpec& spec, TaskStore& task, const Recovered& recovered) {
+  std::string out = "task " + arguments.task + " partition " + std::to_string(spec.partition.value) + ": " + std::to_string(recovered.last_commit.value) + " commits\n";
   for (const Position& position : recovered.positions)
     out += "input " + std::string(name_of(position.input)) + " partition " + std::to_string(position.partition.value) + ": next offset " +
            std::to_string(position.next.value) + ", cursor " + std::to_string(position.cursor) + "\n";
@@ -62,7 +53,7 @@ Result<int> inspect_command(const InspectArguments& arguments) {
   out += entries;
   if (arguments.order) {
     std::uint64_t shown = 0;
-    TRY(task->read_order([&](CommitId commit, std::string_view bytes) {
+    TRY(task.read_order([&](CommitId commit, std::string_view bytes) {
       out += "commit " + std::to_string(commit.value) + ":";
       ByteReader reader(bytes);
       OrderEntry entry;
@@ -76,7 +67,31 @@ Result<int> inspect_command(const InspectArguments& arguments) {
       return ++shown < arguments.limit;
     }));
   }
-  print(out);
+  return out;
+}
+
+}  // namespace
+
+Result<int> inspect_command(const InspectArguments& arguments) {
+  TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
+  EmbeddedLogOptions options;
+  options.path = data_dir;
+  options.create_if_missing = false;
+  options.read_only = true;
+  TRY_ASSIGN(const auto log, open_embedded_log(options));
+  const std::int32_t count = partitions_of(*log);
+  if (arguments.partition && (*arguments.partition < 0 || *arguments.partition >= count))
+    return Error{ErrorCode::kNotFound, "partition " + std::to_string(*arguments.partition) + ": not there; this pipeline has " + std::to_string(count) + ", from 0"};
+  for (std::int32_t p = 0; p < count; ++p) {
+    if (arguments.partition && *arguments.partition != p) continue;
+    const TaskSpec spec{arguments.task, PartitionId(p)};
+    TRY_ASSIGN(const auto task, log->open_task(spec));
+    TRY_ASSIGN(const Recovered recovered, task->recover());
+    // A source has one task for all partitions: the others of its name are not there.
+    if (p > 0 && !arguments.partition && recovered.last_commit.value == 0) continue;
+    TRY_ASSIGN(const std::string text, inspect_task(arguments, spec, *task, recovered));
+    print(text);
+  }
   return kDone;
 }
 

@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
   produce_app->add_option("topic", produce.topic, "logs or outcomes")->type_name("TOPIC")->capture_default_str();
   produce_app->add_option("files", produce.files, "Files of lines: plain, gzip or zstd (default, or -: standard input); CSV with its header")->type_name("FILE");
   add_named_pipeline(*produce_app, produce.pipeline);
+  produce_app->add_option("--partition", produce.partition, "Put all lines there (default: each to the partition of its id)")->type_name("P");
   produce_app->footer("Examples:\n  tail -F app.log | weir produce logs --data d\n  weir produce outcomes sold.jsonl --config shop.yaml");
   produce_app->callback([&] { action = [&] { return produce_command(produce); }; });
 
@@ -109,6 +110,7 @@ int main(int argc, char** argv) {
   auto* tail_app = app.add_subcommand("tail", "Print the records of a topic, one JSON object a line");
   tail_app->add_option("topic", tail.topic, "predictions, examples, unjoined, dead-letters, models … (weir topics lists them)")->required()->type_name("TOPIC");
   add_named_pipeline(*tail_app, tail.pipeline);
+  tail_app->add_option("--partition", tail.partition, "Only this one (default: all)")->type_name("P");
   tail_app->add_flag("--from-beginning", tail.from_beginning, "From the oldest record; else only what comes");
   tail_app->add_flag("--follow,-f", tail.follow, "Go on at the end, as long as the pipeline runs");
   tail_app->add_flag("--json", tail.json, "Values as JSON (the default)");
@@ -141,6 +143,7 @@ int main(int argc, char** argv) {
   auto* inspect_app = app.add_subcommand("inspect", "Look into the state of a directory that no process holds");
   add_pipeline(*inspect_app, inspect.pipeline, false);
   inspect_app->add_option("--task", inspect.task, "The task")->capture_default_str();
+  inspect_app->add_option("--partition", inspect.partition, "Only this one (default: all)")->type_name("P");
   inspect_app->add_option("--prefix", inspect.prefix, "Only state entries that begin so, as in 'features/'");
   inspect_app->add_flag("--entries", inspect.entries, "List entries: key, bytes, CRC32C, first 64 bytes");
   inspect_app->add_flag("--order", inspect.order, "List commits: which inputs were taken in which order");

@@ -3,7 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
-#include "pipelines/running_pipeline.hpp"
+#include "pipelines/producer.hpp"
 #include "pipelines/topology.hpp"
 #include "sources/file_list.hpp"
 #include "sources/standard_input.hpp"
@@ -48,14 +48,10 @@ Result<void> read_lines(const std::string& file, const std::function<Result<void
   }
 }
 
-struct Produced {
-  std::uint64_t count = 0;
-  std::int64_t end = 0;
-};
-
 // Through the process that runs the pipeline, in a conversation of its own for each file: a CSV file has a header of its own.
-Result<std::string> send_file(Connection& running, const ProduceArguments& arguments, const std::string& file) {
-  TRY(running.send(FrameKind::kRequest, "{\"command\":\"produce\",\"topic\":" + json_text(arguments.topic) + "}"));
+Result<std::string> send_file(Connection running, const ProduceArguments& arguments, const std::string& file) {
+  const std::string to = arguments.partition ? ",\"partition\":" + std::to_string(*arguments.partition) : "";
+  TRY(running.send(FrameKind::kRequest, "{\"command\":\"produce\",\"topic\":" + json_text(arguments.topic) + to + "}"));
   const auto sent = read_lines(file, [&](const std::string& lines) { return running.send(FrameKind::kLines, lines); });
   if (sent.ok()) TRY(running.send(FrameKind::kEnd, ""));
   else if (sent.error().code != ErrorCode::kUnavailable) return sent.error();
@@ -63,28 +59,17 @@ Result<std::string> send_file(Connection& running, const ProduceArguments& argum
   return std::move(end.payload);
 }
 
-Result<void> append_file(const PipelineConfig& config, TopicLog& log, TaskStore& store, Topic topic, const std::string& file, Produced& produced) {
-  std::string header;
-  bool header_next = wants_header(config, topic);
-  return read_lines(file, [&](const std::string& text) -> Result<void> {
-    std::vector<std::string> lines;
-    for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t newline = text.find('\n', begin);
-      std::string line = text.substr(begin, newline - begin);
-      begin = newline + 1;
-      if (header_next) {
-        header_next = false;
-        TRY(check_header(config, topic, line));
-        header = std::move(line);
-      } else {
-        lines.push_back(std::move(line));
-      }
-    }
-    produced.count += lines.size();
-    TRY_ASSIGN(const Offset end, append_lines(log, store, topic, lines, header, system_clock()));
-    produced.end = end.value;
+Result<std::string> append_file(Producer& producer, ProducedLines lines, const std::string& file) {
+  std::uint64_t count = 0;
+  TRY_ASSIGN(std::vector<Offset> ends, producer.append(lines));
+  TRY(read_lines(file, [&](const std::string& text) -> Result<void> {
+    TRY(lines.add(text));
+    count += lines.lines().size();
+    TRY_ASSIGN(ends, producer.append(lines));
+    lines.clear();
     return {};
-  });
+  }));
+  return produced_json(count, ends);
 }
 
 }  // namespace
@@ -93,12 +78,14 @@ Result<int> produce_command(const ProduceArguments& arguments) {
   const std::optional<Topic> topic = topic_by_name(arguments.topic);
   if (topic != Topic::kLogs && topic != Topic::kOutcomes)
     return Error{ErrorCode::kConfig, "topic '" + arguments.topic + "': only logs and outcomes take records from outside"};
+  std::optional<PartitionId> partition;
+  if (arguments.partition) partition = PartitionId(*arguments.partition);
   TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
   const std::vector<std::string> files = arguments.files.empty() ? std::vector<std::string>{"-"} : arguments.files;
   if (connect_control(data_dir).ok()) {
     for (const std::string& file : files) {
       TRY_ASSIGN(Connection running, connect_control(data_dir));
-      TRY_ASSIGN(const std::string answer, send_file(running, arguments, file));
+      TRY_ASSIGN(const std::string answer, send_file(std::move(running), arguments, file));
       print(answer + "\n");
     }
     return kDone;
@@ -106,15 +93,11 @@ Result<int> produce_command(const ProduceArguments& arguments) {
   TRY_ASSIGN(const PipelineConfig config, config_of(arguments.pipeline));
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/false));
   TRY(create_topics(config, *log));
-  TRY_ASSIGN(const auto store, log->open_task({"produce", PartitionId(0)}));
-  TRY_ASSIGN([[maybe_unused]] const Recovered recovered, store->recover());
+  TRY_ASSIGN(Producer producer, Producer::open(config, *log, system_clock()));
   for (const std::string& file : files) {
-    Produced produced;
-    TRY_ASSIGN(const TopicDescription before, log->describe(*topic));
-    produced.end = before.partitions[0].end.value;
-    TRY(append_file(config, *log, *store, *topic, file, produced));
+    TRY_ASSIGN(const std::string answer, append_file(producer, ProducedLines(config, *topic, partition), file));
     TRY(log->sync());
-    print("{\"produced\":" + std::to_string(produced.count) + ",\"end\":" + std::to_string(produced.end) + "}\n");
+    print(answer + "\n");
   }
   return kDone;
 }

@@ -15,8 +15,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::size_t kLinesPerCommit = 10'000;
-
 std::string text_of(const YamlNode& request, std::string_view key) {
   const YamlNode* node = request.find(key);
   return node == nullptr ? std::string() : node->scalar;
@@ -35,12 +33,20 @@ std::string latency_json(const LatencySummary& l) {
          ",\"p999\":" + number(l.p999) + ",\"max\":" + number(l.max) + "}";
 }
 
+// Absent: nullopt.
+std::optional<PartitionId> partition_of_request(const YamlNode& request) {
+  const std::string text = text_of(request, "partition");
+  if (text.empty()) return std::nullopt;
+  return PartitionId(static_cast<std::int32_t>(std::strtol(text.c_str(), nullptr, 10)));
+}
+
 Result<void> answer_tail(RunningPipeline& pipeline, const YamlNode& request, Connection& connection, const std::atomic<int>& stop) {
   TailOptions options;
   options.topic = text_of(request, "topic");
   options.from_beginning = flag_of(request, "from_beginning");
   options.follow = flag_of(request, "follow");
   options.envelope = flag_of(request, "envelope");
+  options.partition = partition_of_request(request);
   options.limit = std::strtoull(text_of(request, "limit").c_str(), nullptr, 10);
   TRY(tail_topic(pipeline.log(), options, &stop, [&](std::string_view lines) {
     if (lines.empty()) return !connection.closed_by_peer();
@@ -57,35 +63,21 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
   const SourceConfig& source = topic == Topic::kLogs ? pipeline.config().logs : pipeline.config().outcomes;
   if (source.ends())
     return Error{ErrorCode::kConfig, "sources." + name + ": this pipeline reads files, nothing reads its topic; run it with --set sources." + name + ".files=[]"};
+  const std::optional<PartitionId> partition = partition_of_request(request);
+  ProducedLines lines(pipeline.config(), *topic, partition);
   std::uint64_t count = 0;
-  std::vector<std::string> lines;
-  TRY_ASSIGN(const TopicDescription before, pipeline.log().describe(*topic));
-  Offset end = before.partitions[0].end;
-  std::string header;
-  bool header_next = wants_header(pipeline.config(), *topic);
+  std::vector<Offset> ends;
   for (;;) {
     TRY_ASSIGN(const Connection::Frame frame, connection.receive());
-    std::string_view rest = frame.payload;
-    while (!rest.empty()) {
-      const std::size_t newline = std::min(rest.find('\n'), rest.size());
-      const std::string_view line = rest.substr(0, newline);
-      rest.remove_prefix(std::min(newline + 1, rest.size()));
-      if (header_next) {
-        header_next = false;
-        TRY(check_header(pipeline.config(), *topic, line));
-        header = line;
-      } else {
-        lines.emplace_back(line);
-      }
-    }
-    if (lines.size() >= kLinesPerCommit || (frame.kind == FrameKind::kEnd && !lines.empty()) || frame.kind == FrameKind::kLines) {
-      TRY_ASSIGN(end, pipeline.produce(*topic, lines, header));
-      count += lines.size();
+    TRY(lines.add(frame.payload));
+    if (frame.kind == FrameKind::kEnd || frame.kind == FrameKind::kLines) {
+      TRY_ASSIGN(ends, pipeline.produce(lines));
+      count += lines.lines().size();
       lines.clear();
     }
     if (frame.kind == FrameKind::kEnd) break;
   }
-  return connection.send(FrameKind::kEnd, "{\"produced\":" + std::to_string(count) + ",\"end\":" + std::to_string(end.value) + "}");
+  return connection.send(FrameKind::kEnd, produced_json(count, ends));
 }
 
 Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection& connection, const std::atomic<int>& stop) {
@@ -101,9 +93,10 @@ Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection
     ReportInputs inputs;
     inputs.data_dir = pipeline.config().data_dir;
     inputs.run = pipeline.summary();
+    inputs.outcomes_consumed = 0;
     for (const auto& status : pipeline.statuses())
       if (status->task == kInferenceTask)
-        inputs.outcomes_consumed = static_cast<std::uint64_t>(status->consumed[static_cast<std::size_t>(InputId::kOutcomes)].load());
+        *inputs.outcomes_consumed += static_cast<std::uint64_t>(status->consumed[static_cast<std::size_t>(InputId::kOutcomes)].load());
     TRY_ASSIGN(Report report, make_report(pipeline.log(), inputs));
     report.running = true;
     return connection.send(FrameKind::kEnd, flag_of(request, "json") ? report_json(report) + "\n" : report_text(report, inputs.data_dir));
@@ -124,7 +117,7 @@ std::string status_json(RunningPipeline& pipeline) {
                     ",\"committed_us\":" + latency_json(summary.committed) + ",\"tasks\":[";
   bool first = true;
   for (const auto& status : pipeline.statuses()) {
-    out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"records\":" + std::to_string(status->records) +
+    out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"partition\":" + std::to_string(status->partition.value) + ",\"records\":" + std::to_string(status->records) +
            ",\"commits\":" + std::to_string(status->commits) + ",\"restarts\":" + std::to_string(status->restarts) +
            ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) + "}";
     first = false;

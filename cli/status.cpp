@@ -1,5 +1,8 @@
+#include <map>
+
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
+#include "pipelines/topology.hpp"
 #include "pipelines/yaml_tree.hpp"
 
 namespace weir::cli {
@@ -26,12 +29,26 @@ Result<int> status_command(const ShowArguments& arguments) {
   if (access.running) {
     TRY_ASSIGN(json, ask(*access.running, "{\"command\":\"status\"}"));
   } else {
-    TRY_ASSIGN(const auto task, access.log->open_task({"inference", PartitionId(0)}));
-    TRY_ASSIGN(const Recovered recovered, task->recover());
-    json = "{\"running\":false,\"data_dir\":" + json_text(data_dir) + ",\"commits\":" + std::to_string(recovered.last_commit.value) + ",\"positions\":{";
-    for (std::size_t i = 0; i < recovered.positions.size(); ++i)
-      json += (i == 0 ? "" : ",") + json_text(name_of(recovered.positions[i].input)) + ":" + std::to_string(recovered.positions[i].next.value);
-    json += "}}\n";
+    std::uint64_t commits = 0;
+    std::map<InputId, std::int64_t> consumed;
+    std::string tasks;
+    const auto positions_json = [](const auto& positions) {
+      std::string out;
+      for (const auto& [input, next] : positions) out += (out.empty() ? "" : ",") + json_text(name_of(input)) + ":" + std::to_string(next);
+      return "{" + out + "}";
+    };
+    for (std::int32_t p = 0; p < partitions_of(*access.log); ++p) {
+      TRY_ASSIGN(const auto task, access.log->open_task({std::string(kInferenceTask), PartitionId(p)}));
+      TRY_ASSIGN(const Recovered recovered, task->recover());
+      commits += recovered.last_commit.value;
+      std::map<InputId, std::int64_t> own;
+      for (const Position& position : recovered.positions) own[position.input] = position.next.value;
+      for (const auto& [input, next] : own) consumed[input] += next;
+      tasks += (p == 0 ? "" : ",") + ("{\"task\":" + json_text(kInferenceTask)) + ",\"partition\":" + std::to_string(p) +
+               ",\"commits\":" + std::to_string(recovered.last_commit.value) + ",\"positions\":" + positions_json(own) + "}";
+    }
+    json = "{\"running\":false,\"data_dir\":" + json_text(data_dir) + ",\"commits\":" + std::to_string(commits) +
+           ",\"positions\":" + positions_json(consumed) + ",\"tasks\":[" + tasks + "]}\n";
   }
   if (arguments.json) {
     print(json);

@@ -12,13 +12,15 @@ Result<int> tail_command(const TailArguments& arguments) {
   TRY_ASSIGN(DataAccess access, open_data(data_dir));
   if (access.running) {
     const auto flag = [](bool value) { return value ? "true" : "false"; };
+    const std::string partition = arguments.partition ? ",\"partition\":" + std::to_string(*arguments.partition) : "";
     TRY(ask(*access.running, "{\"command\":\"tail\",\"topic\":" + json_text(arguments.topic) + ",\"from_beginning\":" + flag(arguments.from_beginning) +
                                  ",\"follow\":" + flag(arguments.follow) + ",\"envelope\":" + flag(arguments.envelope) +
-                                 ",\"limit\":" + std::to_string(arguments.limit) + "}"));
+                                 ",\"limit\":" + std::to_string(arguments.limit) + partition + "}"));
     return kDone;
   }
   TailOptions options;
   options.topic = arguments.topic;
+  if (arguments.partition) options.partition = PartitionId(*arguments.partition);
   options.from_beginning = arguments.from_beginning;
   options.envelope = arguments.envelope;
   options.limit = arguments.limit;

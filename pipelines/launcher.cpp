@@ -47,6 +47,7 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
   VerifyReport report;
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
+  TRY(create_topics(config, *log));  // Checks them.
   for (const TaskPlan& task : plan.tasks) {
     if (task.name != kInferenceTask) continue;
     TRY_ASSIGN(const auto store, log->open_task({task.name, task.partition}));
@@ -88,11 +89,12 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
     return !stopped(options.stop);
   }));
   report.recomputed = true;
-  for (const Topic topic : kComparedTopics) {
-    TRY_ASSIGN(const std::uint64_t differences,
-               compare_topic(topic, PartitionId(0), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
-    report.violation_count += differences;
-  }
+  for (const Topic topic : kComparedTopics)
+    for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
+      TRY_ASSIGN(const std::uint64_t differences,
+                 compare_topic(topic, PartitionId(p), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
+      report.violation_count += differences;
+    }
   return report;
 }
 

@@ -285,6 +285,7 @@ class Section {
 };
 
 constexpr double kNoLimit = 1.7e308;
+constexpr std::uint32_t kPartitionsMax = 256;  // Four threads each.
 
 void read_source(Section& parent, std::string_view key, SourceConfig& out) {
   Section s(parent.findings(), parent.get(key), parent.path_of(key));
@@ -712,6 +713,25 @@ void read_topics(Section& root, PipelineConfig& config) {
   s.finish();
 }
 
+// With several partitions.
+void check_partitions(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
+  const std::string count = std::to_string(config.log.partitions) + " partitions";
+  const YamlNode* sources = root.find("sources");
+  for (const auto& [name, source] : {std::pair(std::string("logs"), &config.logs), std::pair(std::string("outcomes"), &config.outcomes)}) {
+    if (!source->ends()) continue;  // Else it was given, so its node is there.
+    const YamlNode& files = *sources->find(name)->find("files");
+    findings.add(files, "sources." + name + ".files", "a list of files beside log.partitions: " + std::to_string(config.log.partitions) + ", and a list is one partition",
+                 "follow: true, or files: [] and 'weir produce " + name + " FILE': both bring each line to the partition of its id");
+  }
+  const YamlNode& at = *root.find("log")->find("partitions");
+  const auto spans = [&](const AggregateSpec& a) { return std::find(a.by.begin(), a.by.end(), config.logs_schema.id) == a.by.end(); };
+  if (std::any_of(config.features.aggregates.begin(), config.features.aggregates.end(), spans))
+    findings.warn(at, "log.partitions", count + " beside aggregates by keys that occur in all of them", "1 where an aggregate must see all events of its key: each partition sees its own ids only");
+  if (config.placement.pin == PinMode::kCpus && config.placement.cpus.size() < config.log.partitions)
+    findings.warn(*root.find("placement")->find("pin"), "placement.pin", std::to_string(config.placement.cpus.size()) + " processors for " + count,
+                  "one for each partition: the other tasks are not pinned");
+}
+
 void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
   const auto node = [&](std::initializer_list<std::string_view> path) -> const YamlNode& {
     const YamlNode* at = &root;
@@ -736,6 +756,7 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
       findings.add(node({"schema", "logs", "label"}), "schema.logs.label", quoted(field.name) + ", which is also a field", "a label that no feature sees");
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
+  if (config.log.partitions > 1) check_partitions(findings, root, config);
 }
 
 }  // namespace
@@ -835,6 +856,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   {
     Section log(findings, root.get("log"), "log");
     log.word("kind", words::kLogKinds, config.log.kind);
+    log.whole("partitions", config.log.partitions, 1u, kPartitionsMax);
     log.duration("maintenance_interval", config.log.maintenance_interval, std::chrono::milliseconds(1));
     log.finish();
   }

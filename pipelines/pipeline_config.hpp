@@ -120,13 +120,14 @@ struct JoinConfig {
 
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
+  std::uint32_t partitions = 1;    // Of every topic; each has its own tasks, state and model.
   Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention.
   bool operator==(const LogConfig&) const = default;
 };
 
 struct PlacementConfig {
   PinMode pin = PinMode::kAuto;
-  std::vector<std::uint32_t> cpus;  // With kCpus: the inference task first, then the learning task.
+  std::vector<std::uint32_t> cpus;  // With kCpus: the inference tasks by partition, then the learning tasks.
   bool lock_memory = true;
   WaitMode wait = WaitMode::kFutex;
   ParseMode parse = ParseMode::kAhead;

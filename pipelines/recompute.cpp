@@ -45,7 +45,7 @@ class Replay {
     std::optional<Error> gap;
     TRY(original->read_order([&](CommitId commit, std::string_view bytes) {
       if (commit != expected) {
-        gap = Error{ErrorCode::kNotFound, "order of task '" + plan_.name + "': found commit " + std::to_string(commit.value) +
+        gap = Error{ErrorCode::kNotFound, "order of task '" + plan_.label() + "': found commit " + std::to_string(commit.value) +
                                               ", expected " + std::to_string(expected.value) +
                                               "; retention has cut it, so it cannot be computed from the first record"};
         return false;
@@ -79,7 +79,7 @@ class Replay {
         }
       }
       if (!reader_->ok())
-        return Error{ErrorCode::kCorruption, "order of task '" + plan_.name + "': malformed entry"};
+        return Error{ErrorCode::kCorruption, "order of task '" + plan_.label() + "': malformed entry"};
       task_->close(transaction_);
       TRY_ASSIGN(const CommitId commit, store_->commit(transaction_));
       task_->committed(commit);
@@ -96,7 +96,7 @@ class Replay {
   }
 
   std::string waits_for() const {
-    return "task '" + plan_.name + "' needs one more record of " + std::string(name_of(entry_.input));
+    return "task '" + plan_.label() + "' needs one more record of " + std::string(name_of(entry_.input));
   }
 
  private:
@@ -112,7 +112,7 @@ class Replay {
     if (entry_.kind == OrderKind::kSteps) {
       TRY_ASSIGN(const std::uint64_t done, task_->idle(left_, transaction_));
       if (done == 0)
-        return Error{ErrorCode::kCorruption, "order of task '" + plan_.name + "': training steps where there is nothing to train on"};
+        return Error{ErrorCode::kCorruption, "order of task '" + plan_.label() + "': training steps where there is nothing to train on"};
       left_ -= done;
       return true;
     }
@@ -147,7 +147,7 @@ class Replay {
       return true;
     }
     return Error{ErrorCode::kCorruption,
-                 "order of task '" + plan_.name + "': names input " + std::string(name_of(entry_.input)) + ", which it does not have"};
+                 "order of task '" + plan_.label() + "': names input " + std::string(name_of(entry_.input)) + ", which it does not have"};
   }
 
   Result<bool> fill(Input& input) {
@@ -232,7 +232,7 @@ Result<void> recompute(const std::vector<TaskPlan>& plans, TopicLog& original, T
     std::vector<bool> computed;
     for (const InputPlan& input : plan.inputs) {
       bool here = false;
-      for (const TaskPlan& writer : plans) here = here || writer.name == input.written_by;
+      for (const TaskPlan& writer : plans) here = here || (writer.name == input.written_by && writer.partition == input.partition);
       computed.push_back(here);
     }
     replays.push_back(std::make_unique<Replay>(plan, original, copy, computed, clock));

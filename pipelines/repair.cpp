@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 // Reads all of a directory. A backup shares its table files with the log it was made of, so damage may be in both.
 Result<void> read_whole(const PipelineConfig& config, const RuntimePlan& plan) {
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
+  TRY(create_topics(config, *log));  // Checks them.
   for (const TaskPlan& task : plan.tasks) {
     TRY_ASSIGN(const auto store, log->open_task({task.name, task.partition}));
     TRY_ASSIGN(const Recovered recovered, store->recover());
@@ -85,6 +86,7 @@ constexpr std::int64_t kAtRestNs = 30'000'000'000;
 
 struct Goal {
   InputId input;
+  PartitionId partition;
   Offset end;  // How far the task had come in the damaged log; where that cannot be read, the end of the topic.
 };
 
@@ -117,7 +119,7 @@ Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& opti
     for (const auto& status : running->statuses()) {
       records += status->records;
       if (status->task != kInferenceTask) continue;
-      for (const Goal& goal : goals) reached = reached && status->consumed[static_cast<std::size_t>(goal.input)] >= goal.end.value;
+      for (const Goal& goal : goals) reached = reached && (goal.partition != status->partition || status->consumed[static_cast<std::size_t>(goal.input)] >= goal.end.value);
     }
     // Inputs that are files, and a learner that runs free, must have come to rest as well.
     const std::int64_t now = system_clock().monotonic_ns();
@@ -132,6 +134,7 @@ Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& opti
 
 Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, const RunOptions& options) {
   std::vector<std::string> done;
+  const auto of_partition = [&](PartitionId p) { return config.log.partitions == 1 ? std::string() : ", partition " + std::to_string(p.value); };
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
   if (const auto log = open_log(config, /*read_only=*/true); !log.ok() && log.error().code == ErrorCode::kInUse) return log.error();
   auto backups = list_backups(config.data_dir);
@@ -142,6 +145,7 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
     at.data_dir = backups.back();
     const Result<void> whole = read_whole(at, plan);
     if (whole.ok()) break;
+    if (whole.error().code == ErrorCode::kConfig) return whole.error();
     done.push_back("backup " + backups.back() + " is damaged, too: " + whole.error().what);
     backups.pop_back();
     if (backups.empty())
@@ -164,14 +168,14 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
         const SourceConfig& source = input.input == InputId::kLogs ? config.logs : config.outcomes;
         if (damaged.ok() && !source.follow) {
           TRY_ASSIGN(const std::uint64_t salvaged, salvage(input.topic, input.partition, **damaged, *log));
-          done.push_back("took " + std::to_string(salvaged) + " records of " + input.topic_name + " from the damaged files");
+          done.push_back("took " + std::to_string(salvaged) + " records of " + input.topic_name + of_partition(input.partition) + " from the damaged files");
         }
         TRY_ASSIGN(Offset end, end_of(*log, input.topic, input.partition));
         if (damaged.ok() && source.follow)
           if (const auto was = end_of(**damaged, input.topic, input.partition); was.ok()) end = std::max(end, *was);
         if (damaged.ok())
           if (const auto was = consumed(**damaged, task, input.input)) end = std::min(end, *was);
-        goals.push_back({input.input, end});
+        goals.push_back({input.input, input.partition, end});
       }
   }
   TRY_ASSIGN(const RunSummary summary, catch_up(config, options, goals));
@@ -179,15 +183,16 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
   if (!damaged.ok()) return done;
 
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
-  for (const Topic topic : kComparedTopics) {
-    std::vector<std::string> texts;
-    const auto differences = compare_topic(topic, PartitionId(0), **damaged, *log, CompareTo::kPublished, 3, texts);
-    const std::string name(short_name(topic));
-    if (!differences.ok()) done.push_back(name + ": compared up to the damage (" + differences.error().what + ")");
-    else if (*differences == 0) done.push_back(name + ": the same as what had been published");
-    else done.push_back(name + ": " + std::to_string(*differences) + " records differ from what had been published");
-    for (std::string& text : texts) done.push_back("  " + std::move(text));
-  }
+  for (const Topic topic : kComparedTopics)
+    for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
+      std::vector<std::string> texts;
+      const auto differences = compare_topic(topic, PartitionId(p), **damaged, *log, CompareTo::kPublished, 3, texts);
+      const std::string name = std::string(short_name(topic)) + of_partition(PartitionId(p));
+      if (!differences.ok()) done.push_back(name + ": compared up to the damage (" + differences.error().what + ")");
+      else if (*differences == 0) done.push_back(name + ": the same as what had been published");
+      else done.push_back(name + ": " + std::to_string(*differences) + " records differ from what had been published");
+      for (std::string& text : texts) done.push_back("  " + std::move(text));
+    }
   std::error_code error;
   fs::remove_all(fs::path(config.data_dir) / "run" / "damaged", error);
   return done;

@@ -22,6 +22,7 @@ struct Labelled {
   double label;
   double low, high;
   std::int64_t offset;
+  std::size_t partition;
   float last_outcome;
   bool has_set;
   bool in_set[2];
@@ -50,14 +51,15 @@ std::string_view text_of(std::string_view object, std::string_view name_with_quo
   return object.substr(begin, object.find('"', begin) - begin);
 }
 
-Quality quality_of(const std::vector<Labelled>& all, std::int64_t from_offset, bool regression) {
+// `from_offset`: by partition; empty: all.
+Quality quality_of(const std::vector<Labelled>& all, const std::vector<std::int64_t>& from_offset, bool regression) {
   Quality q;
   Prequential classified;
   PrequentialRegression regressed;
   double width = 0;
   std::uint64_t with_set = 0, covered = 0;
   for (const Labelled& row : all) {
-    if (row.offset < from_offset) continue;
+    if (!from_offset.empty() && row.offset < from_offset[row.partition]) continue;
     ++q.labelled;
     if (row.has_set) {
       ++with_set;
@@ -110,6 +112,16 @@ class JsonObject {
     key(name);
     if (value.empty()) out_.append("null");
     else json::append_string(out_, value);
+  }
+  void texts_or_null(std::string_view name, const std::vector<std::string>& values) {
+    key(name);
+    out_.append('[');
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) out_.append(',');
+      if (values[i].empty()) out_.append("null");
+      else json::append_string(out_, values[i]);
+    }
+    out_.append(']');
   }
   std::string take() {
     out_.append('}');
@@ -184,37 +196,43 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
   const auto topic = [&](Topic t) -> const std::optional<TopicDescription>& { return described[index_of(t)]; };
 
   std::uint64_t dropped = 0, bad_outcomes = 0, examples = 0;
-  std::int64_t first_append = 0, last_append = 0, last_offset = -1;
-  const auto seen = [&](std::int64_t append_time, std::int64_t offset) {
-    if (first_append == 0) first_append = append_time;
+  std::int64_t first_append = 0, last_append = 0;
+  std::size_t partitions = 1;
+  for (const auto& t : described)
+    if (t) partitions = std::max(partitions, t->partitions.size());
+  std::vector<std::int64_t> last_offset(partitions, -1);
+  report.model_versions.resize(partitions);
+  const auto seen = [&](std::int64_t append_time, PartitionId partition, Offset offset) {
+    if (first_append == 0 || append_time < first_append) first_append = append_time;
     last_append = std::max(last_append, append_time);
-    last_offset = std::max(last_offset, offset);
+    std::int64_t& last = last_offset[static_cast<std::size_t>(partition.value)];
+    last = std::max(last, offset.value);
   };
   if (topic(Topic::kPredictions)) {
-    TRY(scan(log, *topic(Topic::kPredictions), [&](PartitionId, Offset, const Record& record, std::int64_t append_time) {
+    TRY(scan(log, *topic(Topic::kPredictions), [&](PartitionId partition, Offset, const Record& record, std::int64_t append_time) {
       ++report.predicted;
       report.abstained += record.value.find("\"certified\":false") != std::string_view::npos;
-      seen(append_time, record.source.offset.value);
-      report.model_version = text_of(record.value, "\"model_version\":\"");
+      seen(append_time, partition, record.source.offset);
+      report.model_versions[static_cast<std::size_t>(partition.value)] = text_of(record.value, "\"model_version\":\"");
       if (report.predicted == 1) report.regression = record.value.find("\"probability\":") == std::string_view::npos;
     }));
   }
   if (topic(Topic::kAbstained))
-    TRY(scan(log, *topic(Topic::kAbstained), [&](PartitionId, Offset, const Record& record, std::int64_t append_time) {
+    TRY(scan(log, *topic(Topic::kAbstained), [&](PartitionId partition, Offset, const Record& record, std::int64_t append_time) {
       ++dropped;
-      seen(append_time, record.source.offset.value);
+      seen(append_time, partition, record.source.offset);
     }));
   report.abstained += dropped;
   if (topic(Topic::kDeadLetters)) {
     const std::string outcomes_full = topic(Topic::kOutcomes) ? topic(Topic::kOutcomes)->spec.name : "outcomes";
-    TRY(scan(log, *topic(Topic::kDeadLetters), [&](PartitionId, Offset, const Record& record, std::int64_t append_time) {
+    TRY(scan(log, *topic(Topic::kDeadLetters), [&](PartitionId partition, Offset, const Record& record, std::int64_t append_time) {
       if (record.source.topic == "outcomes" || record.source.topic == outcomes_full) {
         ++bad_outcomes;
         return;
       }
       ++report.dead_letters;
       ++report.dead_letters_by_reason[std::string(text_of(record.value, "\"reason\":\""))];
-      seen(append_time, record.source.offset.value);
+      seen(append_time, partition, record.source.offset);
     }));
   }
   if (topic(Topic::kUnjoined))
@@ -228,7 +246,7 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
   if (topic(Topic::kExamples)) {
     ExampleScratch scratch;
     bool whole = true;
-    TRY(scan(log, *topic(Topic::kExamples), [&](PartitionId, Offset, const Record& record, std::int64_t) {
+    TRY(scan(log, *topic(Topic::kExamples), [&](PartitionId partition, Offset, const Record& record, std::int64_t) {
       ++examples;
       Example example;
       if (!decode_example(record.value, scratch, example)) {
@@ -236,20 +254,22 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
         return;
       }
       const Prediction& p = example.prediction;
-      rows.push_back({p.value, example.label, p.low, p.high, example.source.offset.value, example.last_outcome, p.has_set, {p.in_set[0], p.in_set[1]}});
+      rows.push_back({p.value, example.label, p.low, p.high, example.source.offset.value, static_cast<std::size_t>(partition.value), example.last_outcome, p.has_set, {p.in_set[0], p.in_set[1]}});
     }));
     if (!whole) return Error{ErrorCode::kCorruption, topic(Topic::kExamples)->spec.name + ": a record that is no Example"};
   }
   report.labelled = examples;
-  report.quality = quality_of(rows, 0, report.regression);
-  report.last_half = quality_of(rows, (last_offset + 1) / 2, report.regression);
+  report.quality = quality_of(rows, {}, report.regression);
+  std::vector<std::int64_t> middle;
+  for (const std::int64_t last : last_offset) middle.push_back((last + 1) / 2);
+  report.last_half = quality_of(rows, middle, report.regression);
 
   std::uint64_t consumed = inputs.outcomes_consumed.value_or(0);
-  if (!inputs.outcomes_consumed) {
-    TRY_ASSIGN(const auto task, log.open_task({"inference", PartitionId(0)}));
+  for (std::size_t p = 0; !inputs.outcomes_consumed && p < partitions; ++p) {
+    TRY_ASSIGN(const auto task, log.open_task({"inference", PartitionId(static_cast<std::int32_t>(p))}));
     TRY_ASSIGN(const Recovered recovered, task->recover());
     for (const Position& position : recovered.positions)
-      if (position.input == InputId::kOutcomes) consumed = std::uint64_t(position.next.value);
+      if (position.input == InputId::kOutcomes) consumed += std::uint64_t(position.next.value);
   }
   const std::uint64_t settled = examples + report.unjoined + bad_outcomes;
   report.waiting = consumed > settled ? consumed - settled : 0;
@@ -280,7 +300,8 @@ std::string report_json(const Report& r) {
   o.count("dead_letters", r.dead_letters);
   o.raw("dead_letters_by_reason", counts_json(r.dead_letters_by_reason));
   write_quality(o, r.quality);
-  o.text_or_null("model_version", r.model_version);
+  if (r.model_versions.size() == 1) o.text_or_null("model_version", r.model_versions[0]);
+  else o.texts_or_null("model_version", r.model_versions);
   o.count("steps_undone", r.steps_undone);
   o.number("seconds", r.seconds);
   o.number("events_per_second", r.events_per_second);
@@ -336,8 +357,11 @@ std::string report_text(const Report& r, const std::string& data_dir) {
   out += "\nLatency of the last run\n";
   line("tick", "  " + latency_text(r.tick));
   line("committed", "  " + latency_text(r.committed));
-  if (!r.model_version.empty())
-    line("model version", "  " + r.model_version + (r.steps_undone > 0 ? "   " + grouped(r.steps_undone) + " training steps undone: not finite" : ""));
+  std::string versions;
+  for (const std::string& version : r.model_versions)
+    if (!version.empty()) versions += (versions.empty() ? "" : ", ") + version;
+  if (!versions.empty())
+    line("model version", "  " + versions + (r.steps_undone > 0 ? "   " + grouped(r.steps_undone) + " training steps undone: not finite" : ""));
   out += "\nThe predictions are on topic `predictions` in " + data_dir + ". To look further:\n";
   out += "  weir tail predictions --data " + data_dir + " --from-beginning --json | head\n";
   out += "  weir topics --data " + data_dir + "\n";

@@ -33,7 +33,7 @@ struct Report {
   std::uint64_t events = 0, predicted = 0, abstained = 0, labelled = 0, waiting = 0, unjoined = 0, dead_letters = 0;
   std::map<std::string, std::uint64_t> unjoined_by_reason, dead_letters_by_reason;
   Quality quality, last_half;
-  std::string model_version;                       // Of the newest prediction; empty: none yet.
+  std::vector<std::string> model_versions;         // By partition: of its newest prediction; empty: none yet.
   double seconds = 0.0, events_per_second = 0.0;   // Of the last run.
   std::uint64_t steps_undone = 0;                  // Training steps that were not finite; as of the last run.
   LatencySummary tick, committed;                  // Of the last run; count 0: unknown.
@@ -41,13 +41,14 @@ struct Report {
 };
 
 struct ReportInputs {
-  std::optional<std::uint64_t> outcomes_consumed;  // Of the inference task; unset: asked of the log.
+  std::optional<std::uint64_t> outcomes_consumed;  // Of the inference tasks together; unset: asked of the log.
   std::optional<RunSummary> run;                   // Unset: that of `run/last_run` under `data_dir`, if there is one.
   std::string data_dir;
 };
 
+// Over all partitions, in their order; "last half" is that of each partition's own events.
 Result<Report> make_report(TopicLog& log, const ReportInputs& inputs);
-// The keys of docs/operations.md: what does not apply is null.
+// The keys of docs/operations.md: what does not apply is null. `model_version`: a text, or with several partitions a list of them.
 std::string report_json(const Report& report);
 // For a person.
 std::string report_text(const Report& report, const std::string& data_dir);

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "actors/runtime/source_reader.hpp"
 #include "actors/runtime/thread_setup.hpp"
-#include "core/records/line_parser.hpp"
 #include "pipelines/topology.hpp"
 #include "storage/open_storage.hpp"
 
@@ -79,14 +77,18 @@ RunProgress RunningPipeline::progress() const {
 RunSummary RunningPipeline::summary() const {
   RunSummary out;
   out.total = progress();
+  LatencyHistogram tick, arrival, committed;
   for (const auto& status : statuses()) {
     out.steps_undone += status->steps_undone;
     for (std::string& warning : status->warnings()) out.warnings.push_back(std::move(warning));
     if (status->task != kInferenceTask) continue;
-    out.tick = summary_of(status->tick);
-    out.arrival = summary_of(status->arrival);
-    out.committed = summary_of(status->committed);
+    tick.merge(status->tick);
+    arrival.merge(status->arrival);
+    committed.merge(status->committed);
   }
+  out.tick = summary_of(tick);
+  out.arrival = summary_of(arrival);
+  out.committed = summary_of(committed);
   return out;
 }
 
@@ -102,7 +104,7 @@ Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskSta
         if (input.open_source) continue;
         std::int64_t floor = 0;
         for (const auto& status : statuses)
-          if (status->task == task.name) floor = status->consumed[static_cast<std::size_t>(input.input)];
+          if (status->task == task.name && status->partition == task.partition) floor = status->consumed[static_cast<std::size_t>(input.input)];
         floors.push_back({input.topic, input.partition, Offset(floor)});
       }
     TRY(add_backup_floors(config_, floors));
@@ -115,40 +117,12 @@ Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskSta
   return {};
 }
 
-Result<Offset> RunningPipeline::produce(Topic topic, const std::vector<std::string>& lines, std::string_view header) {
+Result<std::vector<Offset>> RunningPipeline::produce(const ProducedLines& lines) {
   std::lock_guard lock(producer_mutex_);
-  if (producer_ == nullptr) {
-    TRY_ASSIGN(producer_, log_->open_task({"produce", PartitionId(0)}));
-    TRY_ASSIGN([[maybe_unused]] const Recovered recovered, producer_->recover());
+  if (!producer_) {
+    TRY_ASSIGN(producer_, Producer::open(config_, *log_, clock_));
   }
-  return append_lines(*log_, *producer_, topic, lines, header, clock_);
-}
-
-bool wants_header(const PipelineConfig& config, Topic topic) {
-  const EventSchema& schema = topic == Topic::kLogs ? config.logs_schema : config.outcomes_schema;
-  return schema.format == LineFormat::kCsv && schema.columns.empty();
-}
-
-Result<void> check_header(const PipelineConfig& config, Topic topic, std::string_view line) {
-  const bool logs = topic == Topic::kLogs;
-  TRY_ASSIGN(const auto parser, make_line_parser(logs ? config.logs_schema : config.outcomes_schema, logs ? LineRole::kEvent : LineRole::kOutcome));
-  return parser->header(line);
-}
-
-Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, std::string_view header,
-                            const Clock& clock) {
-  Transaction transaction;
-  const std::string source = header.empty() ? std::string() : std::string(kCsvHeaderMarker) + std::string(header);
-  for (const std::string& line : lines) {
-    Record record;
-    record.value = line;
-    record.event_time = EventTime(clock.wall_us());
-    record.source.topic = source;
-    transaction.append(topic, record);
-  }
-  if (!lines.empty()) TRY(store.commit(transaction));
-  TRY_ASSIGN(const TopicDescription description, log.describe(topic));
-  return description.partitions[0].end;
+  return producer_->append(lines);
 }
 
 Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors) {

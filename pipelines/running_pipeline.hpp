@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "core/base/result.hpp"
 #include "pipelines/launcher.hpp"
 #include "pipelines/pipeline_config.hpp"
+#include "pipelines/producer.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
@@ -30,9 +32,8 @@ class RunningPipeline {
   TopicLog& log() { return *log_; }
   const std::vector<std::unique_ptr<TaskStatus>>& statuses() const { return runtime_->statuses(); }
 
-  // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; durable on return.
-  // `header`: see append_lines().
-  Result<Offset> produce(Topic topic, const std::vector<std::string>& lines, std::string_view header);
+  // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; otherwise as Producer::append().
+  Result<std::vector<Offset>> produce(const ProducedLines& lines);
 
  private:
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
@@ -42,23 +43,13 @@ class RunningPipeline {
   PipelineConfig config_;
   const Clock& clock_;
   std::unique_ptr<TopicLog> log_;
-  std::unique_ptr<TaskStore> producer_;  // Opened by the first produce().
+  std::optional<Producer> producer_;     // Opened by the first produce().
   std::mutex producer_mutex_;
   std::int64_t started_ns_ = 0;
   std::int64_t last_retention_ns_ = 0;
   std::int64_t last_backup_ns_ = 0;
   std::unique_ptr<Runtime> runtime_;     // Ends first.
 };
-
-// Appends lines to a topic; returns the topic's end after them. `header`: the header line of the CSV file that they are of,
-// where the config gives no columns; else empty.
-Result<Offset> append_lines(TopicLog& log, TaskStore& store, Topic topic, const std::vector<std::string>& lines, std::string_view header,
-                            const Clock& clock);
-
-// Whether the first line of what is produced to `topic` is a header.
-bool wants_header(const PipelineConfig& config, Topic topic);
-// kInvalidInput: no header that the lines of `topic` can be read with.
-Result<void> check_header(const PipelineConfig& config, Topic topic, std::string_view line);
 
 // What the oldest kept backup would have to read again when `weir repair` goes on from it.
 Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors);

@@ -150,8 +150,8 @@ Result<void> check_stages(const PipelineConfig& config) {
 Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId partition) {
   Chain chain;
   TRY_ASSIGN(auto served, fresh_model(config, partition));
-  // Half for the aggregates by key, half for the waiting rows.
-  const std::size_t budget = static_cast<std::size_t>(config.memory_budget) / 2;
+  // Half for the aggregates by key, half for the waiting rows; the pipeline's tasks share it.
+  const std::size_t budget = static_cast<std::size_t>(config.memory_budget) / config.log.partitions / 2;
   TRY_ASSIGN(auto features, Features::make(config.features, config.logs_schema, budget));
   TRY_ASSIGN(auto normalization, Normalization::make(config.features, config.logs_schema));
   const TaskKind task = served->model->task();

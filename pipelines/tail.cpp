@@ -10,6 +10,7 @@ namespace weir {
 namespace {
 
 constexpr Duration kFollowWait = std::chrono::milliseconds(100);
+constexpr Duration kFollowTurn = std::chrono::milliseconds(10);  // Where several partitions are waited for in turn.
 constexpr std::size_t kChunkBytes = 64 << 10;
 
 void append_integer(ByteBuffer& out, std::int64_t value) {
@@ -90,20 +91,28 @@ Result<void> tail_topic(TopicLog& log, const TailOptions& options, const std::at
   struct Partition {
     PartitionId id;
     std::unique_ptr<TopicReader> reader;
+    Offset end;  // Of what is printed before the next partition's turn.
   };
   std::vector<Partition> partitions;
   for (const PartitionDescription& partition : topic.partitions) {
+    if (options.partition && *options.partition != partition.partition) continue;
     TRY_ASSIGN(auto reader, log.open_reader(topic.spec.topic, partition.partition, options.from_beginning ? partition.begin : partition.end));
-    partitions.push_back({partition.partition, std::move(reader)});
+    partitions.push_back({partition.partition, std::move(reader), partition.end});
   }
+  if (partitions.empty())
+    return Error{ErrorCode::kNotFound, topic.spec.name + ": no partition " + std::to_string(options.partition ? options.partition->value : 0) + "; it has " +
+                                           std::to_string(topic.partitions.size()) + ", from 0"};
+  std::size_t waited_for = 0;
   ByteBuffer out;
   std::uint64_t count = 0;
   const auto stopped = [&] { return stop != nullptr && stop->load() != 0; };
   for (;;) {
     const bool follow = options.follow && !stopped();  // Looked at before the reading: what was appended until the end is read.
     bool any = false;
-    for (Partition& partition : partitions) {
-      TRY_ASSIGN(const auto batch, partition.reader->poll(follow && partitions.size() == 1 ? kFollowWait : Duration(0)));
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      Partition& partition = partitions[i];
+      const Duration turn = partitions.size() == 1 ? kFollowWait : i == waited_for ? kFollowTurn : Duration(0);
+      TRY_ASSIGN(const auto batch, partition.reader->poll(follow ? turn : Duration(0)));
       if (batch == nullptr) continue;
       any = true;
       Result<void> result;
@@ -124,7 +133,10 @@ Result<void> tail_topic(TopicLog& log, const TailOptions& options, const std::at
         if (!sink(out.view())) return {};
         out.clear();
       }
+      if (options.limit > 0 && count == options.limit) break;
+      if (partition.reader->position() < partition.end) --i;  // There is more of it now.
     }
+    waited_for = (waited_for + 1) % partitions.size();
     if (options.limit > 0 && count == options.limit) break;
     if (any) continue;
     if (!follow) break;

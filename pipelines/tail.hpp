@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@ namespace weir {
 
 struct TailOptions {
   std::string topic;              // Short or full name.
+  std::optional<PartitionId> partition;  // Else all: what is there now one after the other, so that the order is always the same.
   bool from_beginning = false;    // Else only what comes after now.
   bool follow = false;            // Go on past the end.
   bool envelope = false;          // {topic, partition, offset, key, event_time, headers, value}

@@ -10,8 +10,6 @@
 namespace weir {
 namespace {
 
-constexpr PartitionId kPartition{0};
-
 // The others belong to stages that are planned.
 bool in_use(Topic topic) {
   return topic != Topic::kSums && topic != Topic::kCapacity && topic != Topic::kCandidates && topic != Topic::kMetrics;
@@ -44,15 +42,17 @@ std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig&
   return [=] { return open_file_list(files); };
 }
 
-// One of the two sources: its input of the inference task and, where its lines go through a topic first, its appender.
-void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, RuntimePlan& plan, TaskPlan& task) {
+std::string appender_of(Topic topic) { return "source." + std::string(short_name(topic)); }
+
+// One of the two sources, as an input of the inference task.
+void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPlan& task) {
   const bool logs = topic == Topic::kLogs;
   const SourceConfig& source = logs ? config.logs : config.outcomes;
   InputPlan input;
   input.input = logs ? InputId::kLogs : InputId::kOutcomes;
   input.topic = topic;
   input.topic_name = config.topic_name(topic);
-  input.partition = kPartition;
+  input.partition = task.partition;
   input.role = logs ? LineRole::kEvent : LineRole::kOutcome;
   input.schema = logs ? config.logs_schema : config.outcomes_schema;
   input.schema.line_bytes_max = config.max_line;
@@ -63,26 +63,33 @@ void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, Runtim
     input.open_source = opener(source, input.schema);
     input.topic_name = std::string(short_name(topic));
   } else if (!source.from_topic()) {
-    AppenderPlan appender;
-    appender.name = "source." + std::string(short_name(topic));
-    appender.topic = topic;
-    appender.partition = kPartition;
-    appender.open_source = opener(source, input.schema);
-    appender.schema = input.schema;
-    appender.role = input.role;
-    input.written_by = appender.name;
+    input.written_by = appender_of(topic);
     input.ends_at = std::make_shared<std::atomic<std::int64_t>>(-1);
-    plan.appenders.push_back(std::move(appender));
   }
   task.inputs.push_back(std::move(input));
 }
 
-InputPlan fed_back(const PipelineConfig& config, InputId id, Topic topic, std::string_view writer, bool waited) {
+// Where a source's lines go through its topic first: what brings them there, into all partitions.
+void add_appender(const PipelineConfig& config, Topic topic, RuntimePlan& plan) {
+  const SourceConfig& source = topic == Topic::kLogs ? config.logs : config.outcomes;
+  if (source.ends() || source.from_topic()) return;
+  AppenderPlan appender;
+  appender.name = appender_of(topic);
+  appender.topic = topic;
+  appender.schema = topic == Topic::kLogs ? config.logs_schema : config.outcomes_schema;
+  appender.schema.line_bytes_max = config.max_line;
+  appender.role = topic == Topic::kLogs ? LineRole::kEvent : LineRole::kOutcome;
+  appender.partitions = static_cast<std::int32_t>(config.log.partitions);
+  appender.open_source = opener(source, appender.schema);
+  plan.appenders.push_back(std::move(appender));
+}
+
+InputPlan fed_back(const PipelineConfig& config, PartitionId partition, InputId id, Topic topic, std::string_view writer, bool waited) {
   InputPlan input;
   input.input = id;
   input.topic = topic;
   input.topic_name = config.topic_name(topic);
-  input.partition = kPartition;
+  input.partition = partition;
   input.parsed = false;
   input.waited = waited;
   input.written_by = std::string(writer);
@@ -93,9 +100,10 @@ InputPlan fed_back(const PipelineConfig& config, InputId id, Topic topic, std::s
 void place(const PipelineConfig& config, RuntimePlan& plan) {
   std::vector<int> cpus;
   if (config.placement.pin == PinMode::kCpus) cpus.assign(config.placement.cpus.begin(), config.placement.cpus.end());
-  // One task's thread keeps the last core; readers, committer and RocksDB's threads share the others with it.
+  // Each inference task's thread keeps a core, from the last one on; readers, committers and RocksDB's threads share them.
   if (config.placement.pin == PinMode::kAuto)
-    if (const auto allowed = allowed_cpus(); allowed.size() > 1) cpus = {allowed.back()};
+    if (const auto allowed = allowed_cpus(); allowed.size() > 1)
+      for (std::size_t i = 0; i < config.log.partitions; ++i) cpus.push_back(allowed[allowed.size() - 1 - i % allowed.size()]);
   for (std::size_t i = 0; i < plan.tasks.size() && i < cpus.size(); ++i) plan.tasks[i].cpu = cpus[i];
 }
 
@@ -119,47 +127,69 @@ Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
     TopicSpec spec;
     spec.topic = traits.topic;
     spec.name = config.topic_name(traits.topic);
+    spec.partitions = static_cast<std::int32_t>(config.log.partitions);
     spec.retention = config.retention_of(traits.topic);
     TRY(log.create(spec));
   }
   return {};
 }
 
+std::int32_t partitions_of(const TopicLog& log) {
+  std::int32_t count = 1;
+  for (const TopicDescription& topic : log.list()) count = std::max(count, topic.spec.partitions);
+  return count;
+}
+
+namespace {
+
+Result<TaskPlan> inference_task(const PipelineConfig& config, PartitionId partition) {
+  TaskPlan task;
+  task.name = std::string(kInferenceTask);
+  task.partition = partition;
+  task.make_chain = [config, partition] { return make_inference_chain(config, partition); };
+  task.order = config.resolved_order() == OrderMode::kArrival ? OrderPolicy::kArrival : OrderPolicy::kEventTime;
+  const auto idle_timeout = config.resolved_idle_timeout();
+  task.idle_timeout = idle_timeout ? *idle_timeout : Duration(-1);
+  task.jump_max = config.max_jump;
+  task.commit_interval = config.resolved_commit_interval();
+  task.wait = config.placement.wait == WaitMode::kSpin ? WaitPolicy::kSpin : WaitPolicy::kFutex;
+  task.lock_memory = config.placement.lock_memory;
+  if (config.learning == Learning::kCoupled) task.idle_steps = config.trainer.idle_steps;
+  TRY_ASSIGN(const TaskKind kind, task_kind(config));
+  add_source(config, Topic::kLogs, kind, task);
+  if (config.has_outcomes()) add_source(config, Topic::kOutcomes, kind, task);
+  if (config.learning == Learning::kFree)
+    task.inputs.push_back(fed_back(config, partition, InputId::kModels, Topic::kModels, kLearningTask, false));
+  return task;
+}
+
+TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
+  TaskPlan task;
+  task.name = std::string(kLearningTask);
+  task.partition = partition;
+  task.make_chain = [config, partition] { return make_learning_chain(config, partition); };
+  task.order = OrderPolicy::kArrival;
+  task.commit_interval = std::max<Duration>(config.resolved_commit_interval(), std::chrono::milliseconds(20));
+  task.idle_steps = config.trainer.idle_steps;
+  task.nice = 5;  // Serving comes first where they share a core.
+  task.inputs.push_back(fed_back(config, partition, InputId::kExamples, Topic::kExamples, kInferenceTask, true));
+  return task;
+}
+
+}  // namespace
+
 Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   TRY(check_stages(config));
   RuntimePlan plan;
-  TaskPlan inference;
-  inference.name = std::string(kInferenceTask);
-  inference.partition = kPartition;
-  inference.make_chain = [config] { return make_inference_chain(config, kPartition); };
-  inference.order = config.resolved_order() == OrderMode::kArrival ? OrderPolicy::kArrival : OrderPolicy::kEventTime;
-  const auto idle_timeout = config.resolved_idle_timeout();
-  inference.idle_timeout = idle_timeout ? *idle_timeout : Duration(-1);
-  inference.jump_max = config.max_jump;
-  inference.commit_interval = config.resolved_commit_interval();
-  inference.wait = config.placement.wait == WaitMode::kSpin ? WaitPolicy::kSpin : WaitPolicy::kFutex;
-  inference.lock_memory = config.placement.lock_memory;
-  if (config.learning == Learning::kCoupled) inference.idle_steps = config.trainer.idle_steps;
-  TRY_ASSIGN(const TaskKind kind, task_kind(config));
-  add_source(config, Topic::kLogs, kind, plan, inference);
-  if (config.has_outcomes()) add_source(config, Topic::kOutcomes, kind, plan, inference);
-
-  if (config.learning == Learning::kFree) {
-    inference.inputs.push_back(fed_back(config, InputId::kModels, Topic::kModels, kLearningTask, false));
-    TaskPlan learning;
-    learning.name = std::string(kLearningTask);
-    learning.partition = kPartition;
-    learning.make_chain = [config] { return make_learning_chain(config, kPartition); };
-    learning.order = OrderPolicy::kArrival;
-    learning.commit_interval = std::max<Duration>(inference.commit_interval, std::chrono::milliseconds(20));
-    learning.idle_steps = config.trainer.idle_steps;
-    learning.nice = 5;  // Serving comes first where they share a core.
-    learning.inputs.push_back(fed_back(config, InputId::kExamples, Topic::kExamples, kInferenceTask, true));
-    plan.tasks.push_back(std::move(inference));
-    plan.tasks.push_back(std::move(learning));
-  } else {
-    plan.tasks.push_back(std::move(inference));
+  add_appender(config, Topic::kLogs, plan);
+  if (config.has_outcomes()) add_appender(config, Topic::kOutcomes, plan);
+  const auto partitions = static_cast<std::int32_t>(config.log.partitions);
+  for (std::int32_t p = 0; p < partitions; ++p) {
+    TRY_ASSIGN(TaskPlan task, inference_task(config, PartitionId(p)));
+    plan.tasks.push_back(std::move(task));
   }
+  if (config.learning == Learning::kFree)
+    for (std::int32_t p = 0; p < partitions; ++p) plan.tasks.push_back(learning_task(config, PartitionId(p)));
   place(config, plan);
   return plan;
 }

@@ -13,11 +13,14 @@ namespace weir {
 // The data directory's log. `read_only`: for commands on a directory that no process has open.
 Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool read_only);
 
-// Creates the pipeline's topics, or checks them.
+// Creates the pipeline's topics, or checks them: kConfig where the directory was made with another number of partitions.
 Result<void> create_topics(const PipelineConfig& config, TopicLog& log);
 
 // Tasks and appenders. `maintain` is the caller's.
 Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
+
+// How many partitions the pipeline of this log has.
+std::int32_t partitions_of(const TopicLog& log);
 
 inline constexpr std::string_view kInferenceTask = "inference";
 inline constexpr std::string_view kLearningTask = "learning";

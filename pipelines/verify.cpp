@@ -114,8 +114,8 @@ std::optional<std::uint64_t> version_of(std::string_view json, PartitionId parti
 }  // namespace
 
 Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport& report) {
-  report.events = static_cast<std::uint64_t>(consumed.logs.value);
-  report.outcomes = static_cast<std::uint64_t>(consumed.outcomes.value);
+  report.events += static_cast<std::uint64_t>(consumed.logs.value);
+  report.outcomes += static_cast<std::uint64_t>(consumed.outcomes.value);
 
   // The versions that were ever served: free, those on `models` (compaction keeps the newest of each key); coupled, all up to
   // the one served now.
@@ -147,7 +147,8 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport
   };
 
   Answers events(consumed.logs_topic, "", /*ordered=*/true, consumed.logs, report);
-  TRY_ASSIGN(report.predictions, events.add(log, Topic::kPredictions, consumed.partition, check_version(Topic::kPredictions)));
+  TRY_ASSIGN(const std::uint64_t predictions, events.add(log, Topic::kPredictions, consumed.partition, check_version(Topic::kPredictions)));
+  report.predictions += predictions;
   last_version = 0;
   TRY(events.add(log, Topic::kAbstained, consumed.partition, check_version(Topic::kAbstained)));
   TRY(events.add(log, Topic::kDeadLetters, consumed.partition));
@@ -157,7 +158,8 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport
 
   // An event that carries its label is its own outcome.
   Answers outcomes(consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.outcomes, report);
-  TRY_ASSIGN(report.examples, outcomes.add(log, Topic::kExamples, consumed.partition));
+  TRY_ASSIGN(const std::uint64_t examples, outcomes.add(log, Topic::kExamples, consumed.partition));
+  report.examples += examples;
   TRY(outcomes.add(log, Topic::kUnjoined, consumed.partition));
   const auto unsettled = outcomes.missing();
   if (outcomes.whole() ? unsettled.size() != consumed.waiting_labels : unsettled.size() > consumed.waiting_labels)

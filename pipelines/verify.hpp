@@ -11,7 +11,7 @@
 
 namespace weir {
 
-// What was consumed, from the inference task's committed state.
+// What was consumed in one partition, from its inference task's committed state.
 struct Consumed {
   PartitionId partition;
   std::string logs_topic;        // As source headers name it.
@@ -23,7 +23,7 @@ struct Consumed {
   bool free_learning = false;
 };
 
-// Adds what it finds to `report`:
+// Adds what it finds in that partition to `report`:
 // - every consumed `logs` offset gave exactly one of prediction, abstained, dead letter;
 // - every consumed `outcomes` offset gave exactly one of example, unjoined, or is one of the waiting labels;
 // - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed;

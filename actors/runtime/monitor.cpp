@@ -21,7 +21,7 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
         for (const auto& status : *statuses) {
           const std::int64_t progress = status->last_progress_ns.load(std::memory_order_relaxed);
           if (progress != 0 && status->waiting.load() > 0 && now - progress > plan->stall_after.count() * 1000)
-            status->warn("task '" + status->task + "' has made no progress for " +
+            status->warn("task '" + task_label(status->task, status->partition) + "' has made no progress for " +
                          std::to_string((now - progress) / 1'000'000'000) + " s while records wait");
         }
         if (now - *locked_ns >= kLockEveryNs) {

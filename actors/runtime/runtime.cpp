@@ -42,7 +42,7 @@ Runtime::Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock)
   for (const AppenderPlan& appender : i.plan.appenders)
     i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = appender.name;
   for (const TaskPlan& task : i.plan.tasks)
-    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = task.name;
+    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = task.name, i.statuses.back()->partition = task.partition;
   i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.statuses);
   i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.statuses, i.outcome);
 }

@@ -6,6 +6,7 @@
 namespace weir {
 namespace {
 constexpr std::string_view kIdentityKey = "runtime/identity";
+constexpr PartitionId kOwn{0};  // One task for all partitions: they share the source's position.
 constexpr std::size_t kBatchBytes = 256 * 1024;
 }  // namespace
 
@@ -13,10 +14,11 @@ SourceAppender::SourceAppender(const AppenderPlan& plan, TopicLog& log, const Cl
     : plan_(plan), log_(log), clock_(clock), status_(status) {}
 
 Result<void> SourceAppender::open() {
-  TRY_ASSIGN(store_, log_.open_task({plan_.name, plan_.partition}));
+  TRY_ASSIGN(store_, log_.open_task({plan_.name, kOwn}));
   TRY_ASSIGN(const Recovered recovered, store_->recover());
   TRY_ASSIGN(parser_, make_line_parser(plan_.schema, plan_.role));
   TRY_ASSIGN(source_, plan_.open_source());
+  TRY_ASSIGN(partitioner_, Partitioner::make(plan_.schema, plan_.partitions));
   std::uint64_t cursor = 0;
   for (const Position& position : recovered.positions) {
     next_ = position.next;
@@ -42,6 +44,7 @@ Result<Turn> SourceAppender::turn() {
     const std::string_view bytes = batch_.bytes.view(line.begin, line.bytes);
     if (line.header) {
       TRY(parser_->header(bytes));
+      TRY(partitioner_->header(bytes));
       header_source_ = std::string(kCsvHeaderMarker) + std::string(bytes);
       continue;
     }
@@ -52,11 +55,10 @@ Result<Turn> SourceAppender::turn() {
     if (line.line_bytes > line.bytes)
       record.source = {kTooLongMarker, PartitionId(static_cast<std::int32_t>(line.line_crc)),
                        Offset(static_cast<std::int64_t>(line.line_bytes))};
-    transaction_.append(plan_.topic, record);
+    transaction_.append_to(plan_.topic, partitioner_->of_line(record.value), record);
     next_ = next_.next();
   }
-  transaction_.consumed.push_back({InputId::kLogs, plan_.partition, next_, cursor});
-  transaction_.order.records(InputId::kLogs, batch_.lines.size());
+  transaction_.consumed.push_back({InputId::kLogs, kOwn, next_, cursor});
   if (std::string identity = source_->identity(); identity != identity_) {
     transaction_.state.put("", kIdentityKey, identity);
     identity_ = std::move(identity);

@@ -1,15 +1,18 @@
 #pragma once
-// A followed file or standard input: its lines are appended to a topic, with its position in the same commit, and read from there.
+// A followed file or standard input: its lines are appended to a topic, each to the partition of its id, with its position in the
+// same commit, and read from there.
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/runtime/runner.hpp"
 #include "actors/runtime/task_status.hpp"
 #include "core/records/event_schema.hpp"
 #include "core/records/line_parser.hpp"
+#include "core/records/partitioner.hpp"
 #include "core/records/topics.hpp"
 #include "sources/input_source.hpp"
 #include "storage/topic_log.hpp"
@@ -19,9 +22,9 @@ namespace weir {
 struct AppenderPlan {
   std::string name;  // Of its task: "source.logs"
   Topic topic = Topic::kLogs;
-  PartitionId partition;
+  EventSchema schema;           // Of its lines: where the id is, and what a header of CSV must name.
+  std::int32_t partitions = 1;  // Of the topic.
   std::function<Result<std::unique_ptr<InputSource>>()> open_source;
-  EventSchema schema;  // Headers of CSV are checked against it before their lines are appended.
   LineRole role = LineRole::kEvent;
 };
 
@@ -41,11 +44,12 @@ class SourceAppender final : public Runner {
   TaskStatus& status_;
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<InputSource> source_;
-  std::unique_ptr<LineParser> parser_;
+  std::unique_ptr<LineParser> parser_;  // Of headers only.
   std::string header_source_;  // CSV with headers: what the records' source says (kCsvHeaderMarker).
+  std::optional<Partitioner> partitioner_;
   LineBatch batch_;
   Transaction transaction_;
-  Offset next_;
+  Offset next_;  // Number of the next line, over all partitions.
   std::string identity_;
   std::atomic<bool> stopping_{false};
 };

@@ -86,11 +86,11 @@ class Supervisor {
     child.driver = caf::actor();
     if (!child.failure) {
       child.ended = true;
-      tell_readers_of(child.task != nullptr ? child.task->name : child.appender->name);
+      tell_readers_of(child);
       return finish_if_done();
     }
     if (child.status->commits.load() != child.commits_at_start) child.restarts = 0;
-    const std::string name = child.task != nullptr ? child.task->name : child.appender->name;
+    const std::string name = child.task != nullptr ? child.task->label() : child.appender->name;
     if (!self_->state.stopping && worth_a_restart(*child.failure) && child.restarts < plan_.restarts_max) {
       const auto backoff = plan_.restart_backoff * (1 << child.restarts);
       ++child.restarts;
@@ -109,12 +109,14 @@ class Supervisor {
   }
 
   // What the ended task wrote is all there is: whoever reads it ends there.
-  void tell_readers_of(const std::string& writer) {
+  void tell_readers_of(const Child& ended) {
+    const std::string& writer = ended.task != nullptr ? ended.task->name : ended.appender->name;
     for (Child& child : self_->state.children) {
       if (child.task == nullptr) continue;
       for (std::size_t i = 0; i < child.task->inputs.size(); ++i) {
         const InputPlan& input = child.task->inputs[i];
         if (input.written_by != writer || input.ends_at == nullptr) continue;
+        if (ended.task != nullptr && ended.task->partition != input.partition) continue;
         const auto described = log_.describe(input.topic);
         if (!described.ok()) continue;
         for (const PartitionDescription& partition : described->partitions)

@@ -45,7 +45,7 @@ bool drive(Self* self, Runner& runner) {
 }  // namespace
 
 caf::behavior task_actor(Self* self, TaskHostPtr host) {
-  name_thread(host->plan.name);
+  name_thread(host->plan.label());
   const TaskPlan& plan = host->plan;
   if (plan.cpu >= 0)
     if (std::string warning = pin_thread(plan.cpu); !warning.empty()) host->status.warn(std::move(warning));
@@ -53,7 +53,7 @@ caf::behavior task_actor(Self* self, TaskHostPtr host) {
     if (std::string warning = lock_memory(); !warning.empty()) host->status.warn(std::move(warning));
   if (std::string warning = set_thread_nice(plan.nice); !warning.empty()) host->status.warn(std::move(warning));
   self->attach_functor([host] { host->close(); });
-  start(self, plan.name);
+  start(self, plan.label());
   return {
       [=](run_atom) { drive(self, host->runner); },
       [=](stop_atom) { host->runner.stop(); },
@@ -61,8 +61,8 @@ caf::behavior task_actor(Self* self, TaskHostPtr host) {
 }
 
 caf::behavior committer_actor(Self* self, TaskHostPtr host) {
-  name_thread("commit." + host->plan.name);
-  start(self, "commit." + host->plan.name);
+  name_thread("commit." + host->plan.label());
+  start(self, "commit." + host->plan.label());
   return {
       [=](run_atom) {
         if (host->closing.load(std::memory_order_acquire)) return self->quit();
@@ -73,7 +73,7 @@ caf::behavior committer_actor(Self* self, TaskHostPtr host) {
 }
 
 caf::behavior reader_actor(Self* self, TaskHostPtr host, std::size_t reader) {
-  const std::string name = "read." + std::string(name_of(host->plan.inputs[reader].input));
+  const std::string name = "read." + task_label(std::string(name_of(host->plan.inputs[reader].input)), host->plan.partition);
   name_thread(name);
   start(self, name);
   return {

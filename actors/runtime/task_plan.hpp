@@ -34,6 +34,7 @@ struct InputPlan {
   std::function<Result<std::unique_ptr<InputSource>>()> open_source;
   // A topic that a task or appender of this process writes ends when its writer has ended: the writer's name, and the end
   // offset (negative: not yet), set by the supervisor.
+  // (a task of the same partition, or an appender that writes to every one).
   std::string written_by;
   std::shared_ptr<std::atomic<std::int64_t>> ends_at;
 };
@@ -49,6 +50,7 @@ struct Chain {
 struct TaskPlan {
   std::string name;
   PartitionId partition;
+  std::string label() const { return task_label(name, partition); }  // For a person.
   std::function<Result<Chain>()> make_chain;
   std::vector<InputPlan> inputs;
   OrderPolicy order = OrderPolicy::kEventTime;

@@ -50,7 +50,7 @@ Result<void> TaskRunner::open() {
     input.poisoned = input.plan->parsed && attempts >= kPoisonAttempts;
     if (attempts > 0) {
       careful_left_ = kCarefulRecords;
-      status_.warn("task '" + plan_.name + "' has stopped " + std::to_string(attempts) + (attempts == 1 ? " time" : " times") + " before it could commit record " +
+      status_.warn("task '" + plan_.label() + "' has stopped " + std::to_string(attempts) + (attempts == 1 ? " time" : " times") + " before it could commit record " +
                    std::to_string(task_->position(input.plan->input).value) + " of " + input.plan->topic_name +
                    (input.poisoned ? ": it refuses that record" : ": it commits record by record for now"));
     }
@@ -67,7 +67,7 @@ Result<void> TaskRunner::open() {
       ByteReader reader(value);
       input.saved_max = reader.fixed<std::int64_t>();
       if (!reader.finished())
-        return Error{ErrorCode::kCorruption, "task '" + plan_.name + "', state entry 'runtime/max': " +
+        return Error{ErrorCode::kCorruption, "task '" + plan_.label() + "', state entry 'runtime/max': " +
                                                  std::to_string(value.size()) + " bytes, expected 8; run 'weir repair'"};
       input.queue->set_running_max(input.saved_max);
     }

@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "core/base/latency_histogram.hpp"
+#include "core/base/strong_id.hpp"
 #include "core/records/order.hpp"
 
 namespace weir {
 
+// "inference/2"; a task that reads and writes all partitions has number 0.
+inline std::string task_label(const std::string& name, PartitionId partition) { return name + "/" + std::to_string(partition.value); }
+
 struct TaskStatus {
   std::string task;
+  PartitionId partition;
   std::atomic<std::uint64_t> records{0};         // Input records processed since the process began.
   std::atomic<std::uint64_t> events{0};          // Of them log records.
   std::atomic<std::uint64_t> outcomes{0};        // And outcomes; what is left is fed back.

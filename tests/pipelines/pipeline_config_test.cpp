@@ -96,6 +96,30 @@ TEST(PipelineConfig, RefusesAKeyTwiceAndSaysWhereItStoodFirst) {
   EXPECT_EQ(check.problems[0].text(), "twice.yaml:13: seed: found the key a second time; expected each key once (first at line 12)");
 }
 
+TEST(PipelineConfig, SeveralPartitionsTakeTheirLinesFromTopics) {
+  EXPECT_EQ(parse_config(kSmall, "small.yaml").config.log.partitions, 1u);
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"log.partitions=3"}).text(), "");
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"log.partitions=3", "sources.logs={files: [a], follow: true}", "sources.outcomes.stdin=true"}).text(), "");
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"sources.logs.files=[a]", "log.partitions=1"}).text(), "");
+  const ConfigCheck check = parse_config(kSmall, "small.yaml", {"log.partitions=3", "sources.logs.files=[a]", "sources.outcomes.files=[b]"});
+  ASSERT_EQ(check.problems.size(), 2u) << check.text();
+  EXPECT_FALSE(check.problems[0].warning);
+  EXPECT_EQ(check.problems[0].text(),
+            "--set sources.logs.files=[a]: sources.logs.files: found a list of files beside log.partitions: 3, and a list is one partition; expected "
+            "follow: true, or files: [] and 'weir produce logs FILE': both bring each line to the partition of its id");
+  EXPECT_EQ(check.problems[1].key, "sources.outcomes.files");
+}
+
+TEST(PipelineConfig, WarnsOfWhatPartitionsTakeApart) {
+  const std::string by_shop = std::string(kSmall) + "features: [{aggregate: mean, of: label, by: [shop]}]\nplacement: {pin: [0, 1]}\n";
+  const ConfigCheck check = parse_config(by_shop + "log: {partitions: 3}\n", "small.yaml");
+  EXPECT_TRUE(check.ok());
+  ASSERT_EQ(check.problems.size(), 2u) << check.text();
+  EXPECT_EQ(check.problems[0].key, "placement.pin");
+  EXPECT_EQ(check.problems[1].key, "log.partitions");
+  EXPECT_EQ(parse_config(by_shop + "log: {partitions: 1}\n", "small.yaml").text(), "");
+}
+
 struct Mistake {
   std::string yaml;  // Appended to kSmall.
   std::string key;
@@ -114,6 +138,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, OneMistake,
     testing::Values(Mistake{"seed: -1\n", "seed", "'-1'"}, Mistake{"seed: \"1\"\n", "seed", "'1'"}, Mistake{"gate: 3\n", "gate", "'3'"},
                     Mistake{"gate: {coverage: 1.0}\n", "gate.coverage", "'1.0'"}, Mistake{"gate: {coverage: .nan}\n", "gate.coverage", "'.nan'"},
+                    Mistake{"log: {partitions: 0}\n", "log.partitions", "'0'"}, Mistake{"log: {partitions: 257}\n", "log.partitions", "'257'"},
+                    Mistake{"log: {partition: 3}\n", "log.partition", "an unknown key"}, Mistake{"log: {partitions: 1.5}\n", "log.partitions", "'1.5'"},
                     Mistake{"trainer: {learning_rate: 0}\n", "trainer.learning_rate", "'0'"},
                     Mistake{"trainer: {replay: {capacity: 0, every: 3}}\n", "trainer.replay.capacity", "'0'"},
                     Mistake{"model: {kind: logistc}\n", "model.kind", "'logistc'"}, Mistake{"order: event-time\n", "order", "'event-time'"},

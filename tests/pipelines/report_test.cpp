@@ -119,7 +119,7 @@ TEST_F(ReportTest, CountsAndFiguresAreThoseOfThePublishedPredictions) {
   EXPECT_EQ(r.dead_letters, 1u);
   EXPECT_EQ(r.dead_letters_by_reason.at("missing_id"), 1u);
   EXPECT_EQ(r.unjoined_by_reason.at("duplicate"), 1u);
-  EXPECT_EQ(r.model_version, "0/7");
+  EXPECT_EQ(r.model_versions, std::vector<std::string>{"0/7"});
   const Quality& q = r.quality;
   EXPECT_NEAR(q.log_loss, -(std::log(0.9) + std::log(0.8) + std::log(0.5) + std::log(0.5) + std::log(0.2)) / 5, 1e-12);
   EXPECT_NEAR(q.brier, (0.01 + 0.04 + 0.25 + 0.25 + 0.64) / 5, 1e-12);
