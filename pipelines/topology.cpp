@@ -190,6 +190,8 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   }
   if (config.learning == Learning::kFree)
     for (std::int32_t p = 0; p < partitions; ++p) plan.tasks.push_back(learning_task(config, PartitionId(p)));
+  const auto careful = std::make_shared<std::mutex>();
+  for (TaskPlan& task : plan.tasks) task.careful = careful;
   place(config, plan);
   return plan;
 }

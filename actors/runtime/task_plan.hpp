@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ struct TaskPlan {
   std::uint64_t idle_steps = 0;      // Counted steps per turn without input.
   std::uint64_t transaction_bytes_max = 4 << 20;
   WaitPolicy wait = WaitPolicy::kFutex;
+  // Held while a record is processed after a crash, until it is committed: one that ends the process is then the only one that is
+  // not. Shared by the tasks of a process; none: the task is alone.
+  std::shared_ptr<std::mutex> careful;
   int cpu = -1;                      // Pinned there; -1: not pinned.
   int nice = 0;
   bool lock_memory = false;

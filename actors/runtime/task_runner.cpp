@@ -274,6 +274,8 @@ Result<void> TaskRunner::collect_commit() {
 }
 
 Result<Turn> TaskRunner::turn() {
+  std::unique_lock<std::mutex> alone;
+  if (careful_left_ > 0 && plan_.careful != nullptr) alone = std::unique_lock(*plan_.careful);
   TRY(collect_commit());
   drain_rings();
   const bool stopping = stopping_.load(std::memory_order_acquire);

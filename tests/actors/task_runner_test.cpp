@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "core/base/rng.hpp"
 #include "storage/memory_log.hpp"
@@ -207,6 +210,59 @@ TEST_F(RunnerTest, TheOtherInputsRecordsDoNotHideThePoison) {
   ASSERT_EQ(logs.size(), 2U);
   EXPECT_TRUE(logs[0].starts_with("logs " + line(666, 2)) && logs[0].ends_with(" poison")) << logs[0];
   EXPECT_TRUE(logs[1].starts_with("logs " + line(7, 7)) && !logs[1].ends_with(" poison")) << logs[1];
+}
+
+// Runs `look` at each record.
+class Looking final : public Stage {
+ public:
+  explicit Looking(std::function<void()> look) : look_(std::move(look)) {}
+  std::string_view name() const override { return "looking"; }
+  void process(InputId, RecordView& view, Output& out) override {
+    look_();
+    out.emit(view);
+  }
+  void save(StateWriter&) override {}
+  Result<void> load(const StageState&) override { return {}; }
+
+ private:
+  std::function<void()> look_;
+};
+
+TEST_F(RunnerTest, AfterACrashTasksTakeTurnsWithTheirUncommittedRecord) {
+  // Else a record that ends the process is blamed on another task's record, too.
+  const auto careful = std::make_shared<std::mutex>();
+  const auto is_free = [&] {
+    bool free = false;
+    std::thread([&] { free = careful->try_lock(), free ? careful->unlock() : void(); }).join();
+    return free;
+  };
+  int seen = 0;
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  plan.careful = careful;
+  plan.make_chain = [&]() -> Result<Chain> {
+    Chain chain;
+    chain.stages.push_back(std::make_unique<Looking>([&] {
+      ++seen;
+      EXPECT_FALSE(is_free());
+    }));
+    chain.stages.push_back(std::make_unique<Counting>());
+    return chain;
+  };
+  produce(Topic::kLogs, {line(1, 1), line(2, 2), line(3, 3)});
+  end(plan);
+  {
+    auto store = std::move(*log->open_task({"inference", PartitionId(0)}));
+    ASSERT_TRUE(store->recover().ok());
+    ASSERT_TRUE(store->count_attempt(InputId::kLogs).ok());
+  }
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  for (int i = 0; i < 100 && seen < 3; ++i) {
+    ASSERT_TRUE(drive(runner, 1).ok());
+    EXPECT_TRUE(is_free());
+    EXPECT_EQ(published().size(), static_cast<std::size_t>(seen));
+  }
+  EXPECT_EQ(seen, 3);
 }
 
 class RunnerRestart : public RunnerTest, public testing::WithParamInterface<std::uint64_t> {};
