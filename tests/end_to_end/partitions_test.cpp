@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <set>
 
@@ -190,6 +191,32 @@ TEST_F(Partitions, ARunningPipelineTakesLinesForAll) {
   EXPECT_EQ(follower.wait(), (ExitStatus{0, 0}));
   const std::string followed = follower.out();
   EXPECT_EQ(static_cast<std::size_t>(std::count(followed.begin(), followed.end(), '\n')), kFlights);
+  run.expect_verified();
+}
+
+TEST_F(Partitions, RepairBringsAllOfThemBack) {
+  FlightsRun run = from_topics(directory_ / "data", {"order=arrival"});
+  produce_all(run);
+  run.settings.push_back("backup_interval=1ms");
+  ASSERT_EQ(run_until_answered(run, {.env = {{"WEIR_CRASH_AT", "backup.after:1"}}}), (ExitStatus{-1, SIGKILL}));
+  run.settings.push_back("backup_interval=0");
+  EXPECT_EQ(run_until_answered(run), (ExitStatus{0, 0}));
+  std::size_t damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(run.data / "db")) {
+    if ((entry.path().extension() != ".log" && entry.path().extension() != ".sst") || entry.file_size() < 1000 || entry.hard_link_count() > 1) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
+    file << std::string(200, 'x');
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0u);
+  const ProcessResult repair = run_weir(run.arguments("repair", {"--quiet"}));
+  ASSERT_EQ(repair.exit_code, 0) << repair.err;
+  for (int p = 0; p < kPartitions; ++p) {
+    EXPECT_NE(repair.out.find(" records of flights.logs, partition " + std::to_string(p) + " from the damaged files"), std::string::npos) << repair.out;
+    EXPECT_NE(repair.out.find("predictions, partition " + std::to_string(p) + ": "), std::string::npos) << repair.out;
+  }
+  expect_each_event_in_its_partition(run);
   run.expect_verified();
 }
 
