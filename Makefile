@@ -61,12 +61,12 @@ test-unit:  ## Build everything and run the quick tests only
 	@$(call ctest,release,-L unit)
 
 .PHONY: test-sanitizers
-test-sanitizers:  ## The unit tests under address+undefined and under thread sanitizer
+test-sanitizers:  ## Every test under address+undefined, the unit and fault tests under thread sanitizer; less input
 	@scripts/install_dependencies.sh build test
 	@$(call build,asan,all)
-	@export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1; $(call ctest,asan,-L unit)
+	@export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1; $(call ctest,asan)
 	@$(call build,tsan,all)
-	@export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp:second_deadlock_stack=1; $(call ctest,tsan,-L unit)
+	@export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp:second_deadlock_stack=1; $(call ctest,tsan,-L 'unit|faults')
 
 .PHONY: test-faults
 test-faults:  ## The fault tests at full length: every crash point and hit, 30 random kills, power cuts

@@ -44,6 +44,9 @@ function(weir_test NAME)
   target_link_libraries(${NAME} PRIVATE ${A_DEPS} GTest::gtest GTest::gtest_main)
   target_compile_options(${NAME} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)  # A quarter of a test's compile time.
   add_test(NAME ${NAME} COMMAND ${NAME})
+  if(WEIR_SANITIZE)
+    math(EXPR A_TIMEOUT "${A_TIMEOUT} * 5")
+  endif()
   set_tests_properties(${NAME} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
 endfunction()
 

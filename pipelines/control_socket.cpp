@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kConnectionsMax = 32;
 constexpr int kFarewellMs = 500;
 constexpr const char* kSocketName = "weir.sock";
+constexpr const char* kNewSocketName = "weir.sock.new";  // Until it listens.
 
 std::string system_error(const std::string& what) { return what + ": " + std::strerror(errno); }
 
@@ -33,13 +34,13 @@ struct Address {
   }
 };
 
-Result<void> make_address(const std::string& data_dir, Address& out) {
+Result<void> make_address(const std::string& data_dir, std::string_view name, Address& out) {
   out.address.sun_family = AF_UNIX;
-  std::string path = data_dir + "/run/" + kSocketName;
+  std::string path = data_dir + "/run/" + std::string(name);
   if (path.size() >= sizeof out.address.sun_path) {
     out.directory = ::open((data_dir + "/run").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (out.directory < 0) return Error{ErrorCode::kNotFound, system_error(data_dir + "/run")};
-    path = "/proc/self/fd/" + std::to_string(out.directory) + "/" + kSocketName;
+    path = "/proc/self/fd/" + std::to_string(out.directory) + "/" + std::string(name);
   }
   std::memcpy(out.address.sun_path, path.c_str(), path.size() + 1);
   return {};
@@ -184,14 +185,16 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::string& d
   std::filesystem::create_directories(data_dir + "/run", error);
   if (error) return Error{ErrorCode::kIo, data_dir + "/run: " + error.message()};
   Address address;
-  TRY(make_address(data_dir, address));
+  TRY(make_address(data_dir, kNewSocketName, address));
   impl.path = data_dir + "/run/" + kSocketName;
-  ::unlink(impl.path.c_str());
+  const std::string new_path = data_dir + "/run/" + kNewSocketName;
+  ::unlink(new_path.c_str());
   impl.listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   impl.wake = ::eventfd(0, EFD_CLOEXEC);
   if (impl.listener < 0 || impl.wake < 0) return Error{ErrorCode::kIo, system_error("control socket")};
   ::fchmod(impl.listener, 0600);  // What bind() makes takes these permissions: never open to others, not for a moment.
-  if (::bind(impl.listener, reinterpret_cast<const sockaddr*>(&address.address), sizeof address.address) != 0 || ::listen(impl.listener, 16) != 0)
+  if (::bind(impl.listener, reinterpret_cast<const sockaddr*>(&address.address), sizeof address.address) != 0 || ::listen(impl.listener, 16) != 0 ||
+      ::rename(new_path.c_str(), impl.path.c_str()) != 0)  // Who finds the name finds somebody who listens.
     return Error{ErrorCode::kIo, system_error(impl.path)};
   impl.bound = true;
   impl.thread = std::thread([&impl] { impl.run(); });
@@ -220,7 +223,7 @@ ControlServer::~ControlServer() {
 
 Result<Connection> connect_control(const std::string& data_dir) {
   Address address;
-  TRY(make_address(data_dir, address));
+  TRY(make_address(data_dir, kSocketName, address));
   Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int fd = connection.descriptor();
   if (fd < 0) return Error{ErrorCode::kIo, system_error("control socket")};

@@ -21,8 +21,9 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
         for (const auto& status : *statuses) {
           const std::int64_t progress = status->last_progress_ns.load(std::memory_order_relaxed);
           if (progress != 0 && status->waiting.load() > 0 && now - progress > plan->stall_after.count() * 1000)
-            status->warn("task '" + task_label(status->task, status->partition) + "' has made no progress for " +
-                         std::to_string((now - progress) / 1'000'000'000) + " s while records wait");
+            // One text however long it lasts: a warning that is known is not added again.
+            status->warn("task '" + task_label(status->task, status->partition) + "' has made no progress for more than " +
+                         std::to_string(plan->stall_after.count() / 1'000'000) + " s while records wait");
         }
         if (now - *locked_ns >= kLockEveryNs) {
           *locked_ns = now;

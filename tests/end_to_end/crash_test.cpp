@@ -41,7 +41,7 @@ std::vector<std::string> settings_of(Surroundings surroundings, const Combinatio
     out.insert(out.end(), {"sources.logs.follow=true", "sources.outcomes.follow=true", "idle_timeout=1h"});
   if (surroundings == Surroundings::kBackups) out.push_back("backup_interval=5ms");
   if (surroundings == Surroundings::kRetention)
-    out.insert(out.end(), {"log.maintenance_interval=5ms", "retention={predictions: {bytes: 1MB}}"});
+    out.insert(out.end(), {"log.maintenance_interval=5ms", kSanitized ? "retention={predictions: {bytes: 250KB}}" : "retention={predictions: {bytes: 1MB}}"});
   return out;
 }
 
@@ -75,8 +75,8 @@ class Crash : public testing::TestWithParam<std::string_view> {
   // Enough of them that what another thread does (a promotion, a backup, retention) falls into the run.
   static const FlightFiles& flights(std::string_view point) {
     static const TemporaryDirectory few_directory, many_directory;
-    static const FlightFiles few = cut_flights(few_directory.path(), 4'000);
-    static const FlightFiles many = cut_flights(many_directory.path(), 12'000);
+    static const FlightFiles few = cut_flights(few_directory.path(), kSanitized ? 1'000 : 4'000);
+    static const FlightFiles many = cut_flights(many_directory.path(), kSanitized ? 3'000 : 12'000);
     const Surroundings surroundings = surroundings_of(point);
     const bool alone = surroundings == Surroundings::kFiles || surroundings == Surroundings::kFollowed;
     return alone && !needs_free_learning(point) ? few : many;

@@ -4,7 +4,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -29,11 +28,6 @@ std::vector<std::string> gunzip_lines(const std::filesystem::path& path, std::si
 std::string id_of(const std::string& line) { return json_value(line, "id"); }
 
 }  // namespace
-
-bool full_faults() {
-  const char* faults = std::getenv("WEIR_FAULTS");
-  return faults != nullptr && std::string(faults) == "full";
-}
 
 FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count) {
   const auto shipped = project_directory() / "data" / "flights";

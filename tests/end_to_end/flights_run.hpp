@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "tests/support/run_process.hpp"
+#include "tests/support/selection.hpp"
 
 namespace weir {
-
-// WEIR_FAULTS=full (make test-faults): every case; else a selection that fits into make test.
-bool full_faults();
 
 struct FlightFiles {
   std::filesystem::path events;

@@ -35,7 +35,7 @@ void write_copies(const FlightFiles& from, int copies, FlightFiles& to) {
 
 TEST(Flow, ASlowLearnerLagsInTheLogNotInMemory) {
   const TemporaryDirectory directory;
-  FlightFiles files = cut_flights(directory.path(), full_faults() ? 60'000 : 20'000);
+  FlightFiles files = cut_flights(directory.path(), full_faults() ? 60'000 : kSanitized ? 3'000 : 20'000);
   std::size_t events = files.event_lines.size(), outcomes = files.outcome_lines.size();
   if (full_faults()) {
     const int copies = 22;
@@ -66,10 +66,12 @@ TEST(Flow, ASlowLearnerLagsInTheLogNotInMemory) {
       lag_max = std::max<std::int64_t>(lag_max, std::stoll(json_value(status, "outcomes")) - records("learning"));
     return !process.running();
   };
-  ASSERT_TRUE(wait_until(sample, std::chrono::minutes(full_faults() ? 20 : 3)));
+  ASSERT_TRUE(wait_until(sample, std::chrono::minutes(full_faults() ? 60 : 10)));
   EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
   EXPECT_GT(lag_max, std::int64_t(full_faults() ? 1'000'000 : outcomes / 2));
-  EXPECT_LT(peak, 300);
+  if (!kSanitized) {
+    EXPECT_LT(peak, 300);
+  }
   const std::string report = run_weir({"report", "--json", "--data", run.data.string()}).out;
   EXPECT_EQ(json_value(report, "predicted"), std::to_string(events));
   EXPECT_EQ(json_value(report, "labelled"), std::to_string(outcomes));

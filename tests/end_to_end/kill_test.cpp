@@ -14,7 +14,7 @@ namespace weir {
 namespace {
 
 constexpr std::uint64_t kSeed = 1;
-constexpr std::size_t kFlights = 20'000;
+constexpr std::size_t kFlights = kSanitized ? 3'000 : 20'000;
 
 const FlightFiles& flights() {
   static const TemporaryDirectory directory;

@@ -14,6 +14,8 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
+constexpr double kLimit = kSanitized ? 10.0 : 1.0;  // Seconds.
+
 std::vector<std::string> program(const FlightsRun& run) {
   std::vector<std::string> out = run.arguments("run", {"--quiet"});
   out.insert(out.begin(), weir_binary().string());
@@ -34,7 +36,7 @@ double seconds_to_leave(Process& process, int signal) {
 }
 template <class Attempt> double best_of_three(Attempt attempt) {
   double best = attempt(0);
-  for (int i = 1; i < 3 && best >= 1.0; ++i) best = std::min(best, attempt(i));
+  for (int i = 1; i < 3 && best >= kLimit; ++i) best = std::min(best, attempt(i));
   return best;
 }
 
@@ -55,7 +57,7 @@ TEST_P(Signals, CommitsAndLeavesWithinASecondThenGoesOn) {
     EXPECT_TRUE(wait_until([&] { return running_events(run) > 0 || !process.running(); }));
     return seconds_to_leave(process, GetParam());
   });
-  EXPECT_LT(seconds, 1.0);
+  EXPECT_LT(seconds, kLimit);
   const FlightsRun run(data, files, settings);
   EXPECT_GT(tail(run.data, "predictions").size(), 0U);
   run.expect_run();
@@ -82,24 +84,27 @@ TEST_P(Signals, LeavesWithinASecondWhileItWaits) {
       EXPECT_EQ(reader.wait().signal, 0);
       return left;
     });
-    EXPECT_LT(seconds, 1.0);
+    EXPECT_LT(seconds, kLimit);
   }
 }
 
 TEST_P(Signals, ASecondOneLeavesAtOnce) {
   const FlightFiles files = cut_flights(directory_.path(), 2'000);
   const FlightsRun run(directory_ / "data", files, {"sources.logs.follow=true", "sources.outcomes.follow=true"});
-  const double seconds = best_of_three([&](int) {
+  int at_once = 0;
+  // The second may come when the first one's work is done: then that was an attempt in vain.
+  for (int attempt = 0; attempt < 50 && at_once == 0; ++attempt) {
     Process process(program(run));
     EXPECT_TRUE(wait_until([&] { return running_events(run) >= 0; }));
     process.send_signal(GetParam());
     process.send_signal(GetParam() == SIGTERM ? SIGINT : SIGTERM);
     const auto sent = std::chrono::steady_clock::now();
     const ExitStatus status = process.wait();
-    EXPECT_TRUE(status.code == 130 || status.code == 143) << status.code << process.err();
-    return Seconds(std::chrono::steady_clock::now() - sent).count();
-  });
-  EXPECT_LT(seconds, 1.0);
+    EXPECT_TRUE(status == (ExitStatus{0, 0}) || status.code == 130 || status.code == 143) << status.code << process.err();
+    const bool within_limit = Seconds(std::chrono::steady_clock::now() - sent).count() < kLimit;
+    at_once += (status.code == 130 || status.code == 143) && within_limit ? 1 : 0;
+  }
+  EXPECT_EQ(at_once, 1);
   run.expect_verified();
 }
 

@@ -14,6 +14,8 @@
 namespace weir {
 namespace {
 
+constexpr int kPatienceSeconds = 120;
+
 ControlServer::Handler echo() {
   return [](std::string_view request, Connection& connection, const std::atomic<int>& stop) -> Result<void> {
     if (request == "fail") return Error{ErrorCode::kVersion, "too new"};
@@ -36,10 +38,10 @@ TEST(ControlSocket, AnswersWithLinesThenItsEnd) {
   auto connection = connect_control(directory.path().string());
   ASSERT_TRUE(connection.ok()) << connection.error().what;
   ASSERT_TRUE(connection->send(FrameKind::kRequest, "hello").ok());
-  const auto lines = connection->receive(5);
+  const auto lines = connection->receive(kPatienceSeconds);
   ASSERT_TRUE(lines.ok());
   EXPECT_EQ(lines->payload.size(), std::size_t(1) << 20);
-  const auto end = connection->receive(5);
+  const auto end = connection->receive(kPatienceSeconds);
   ASSERT_TRUE(end.ok());
   EXPECT_EQ(end->kind, FrameKind::kEnd);
   EXPECT_EQ(end->payload, "hello");
@@ -51,7 +53,7 @@ TEST(ControlSocket, AnErrorKeepsItsCode) {
   auto connection = connect_control(directory.path().string());
   ASSERT_TRUE(connection.ok());
   ASSERT_TRUE(connection->send(FrameKind::kRequest, "fail").ok());
-  const auto answer = connection->receive(5);
+  const auto answer = connection->receive(kPatienceSeconds);
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code, ErrorCode::kVersion);
   EXPECT_EQ(answer.error().what, "too new");
@@ -65,7 +67,7 @@ TEST(ControlSocket, WorksUnderAPathLongerThanASocketAddress) {
   auto connection = connect_control(deep);
   ASSERT_TRUE(connection.ok()) << connection.error().what;
   ASSERT_TRUE(connection->send(FrameKind::kRequest, "fail").ok());
-  EXPECT_EQ(connection->receive(5).error().code, ErrorCode::kVersion);
+  EXPECT_EQ(connection->receive(kPatienceSeconds).error().code, ErrorCode::kVersion);
 }
 
 TEST(ControlSocket, NobodyThereIsNotFoundAlsoBesideADeadSocket) {
@@ -90,9 +92,9 @@ TEST(ControlSocket, EndsItsConnectionsWhenItGoes) {
   auto endless = connect_control(directory.path().string());
   ASSERT_TRUE(silent.ok() && endless.ok());
   ASSERT_TRUE(endless->send(FrameKind::kRequest, "endless").ok());
-  ASSERT_TRUE(endless->receive(5).ok());
+  ASSERT_TRUE(endless->receive(kPatienceSeconds).ok());
   server.reset();  // Neither the silent client nor the one that does not read holds it up.
-  EXPECT_FALSE(silent->receive(5).ok());
+  EXPECT_FALSE(silent->receive(kPatienceSeconds).ok());
 }
 
 TEST(ControlSocket, BytesThatAreNoFrameEndThatConnectionOnly) {
@@ -103,11 +105,11 @@ TEST(ControlSocket, BytesThatAreNoFrameEndThatConnectionOnly) {
     auto rude = connect_control(directory.path().string());
     ASSERT_TRUE(rude.ok());
     ASSERT_EQ(::send(rude->descriptor(), bytes.data(), bytes.size(), 0), ssize_t(bytes.size()));
-    EXPECT_EQ(rude->receive(5).error().code, ErrorCode::kInvalidInput);
+    EXPECT_EQ(rude->receive(kPatienceSeconds).error().code, ErrorCode::kInvalidInput);
   }
   auto polite = connect_control(directory.path().string());
   ASSERT_TRUE(polite->send(FrameKind::kRequest, "hello").ok());
-  EXPECT_TRUE(polite->receive(5).ok());
+  EXPECT_TRUE(polite->receive(kPatienceSeconds).ok());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "core/base/rng.hpp"
 #include "tests/storage/faulty_file_system.hpp"
 #include "tests/storage/storage_support.hpp"
+#include "tests/support/selection.hpp"
 
 namespace weir {
 namespace {
@@ -119,7 +120,7 @@ class PowerCut : public testing::TestWithParam<Mode> {
 };
 
 TEST_P(PowerCut, LeavesAWholePrefix) {
-  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (full_faults() ? 40 : 2); ++seed) {
     ASSERT_NO_FATAL_FAILURE(run(seed));
     std::filesystem::remove_all(directory_.path() / "demo");
   }

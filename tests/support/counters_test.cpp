@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <memory>
@@ -182,7 +183,8 @@ TEST(SyscallCounter, CountsAContendedLocksWait) {
   const auto report = count_syscalls(
       [&] {
         holder = std::thread([&] {
-          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          // glibc's word of a lock that somebody waits for, or is about to, is 2.
+          while (std::atomic_ref<int>(mutex.native_handle()->__data.__lock).load() != 2) std::this_thread::yield();
           mutex.unlock();  // Taken by the main thread; a default glibc mutex lets another one release it.
         });
       },
