@@ -118,7 +118,7 @@ void measure(const Load& load, const std::string& wait, const std::string& sync,
     }
   });
 
-  std::vector<std::string> lines;
+  ProducedLines events(pipeline->config(), Topic::kLogs, std::nullopt), outcomes(pipeline->config(), Topic::kOutcomes, std::nullopt);
   std::size_t next = 0, next_outcome = 0;
   bool warm = false;
   while (next < load.events.size()) {
@@ -131,17 +131,19 @@ void measure(const Load& load, const std::string& wait, const std::string& sync,
       status->tick.clear();
       status->arrival.clear();
     }
-    lines.clear();
     if (outcome_first) {
+      outcomes.clear();
       DueClock::sent_us = 0;
       for (; next_outcome < load.outcomes.size() && load.outcomes[next_outcome].due <= passed; ++next_outcome)
-        lines.push_back(load.outcomes[next_outcome].line);
-      must(pipeline->produce(Topic::kOutcomes, lines), "live: produce");
+        must(outcomes.add(load.outcomes[next_outcome].line), "live: line");
+      must(pipeline->produce(outcomes), "live: produce");
       continue;
     }
+    events.clear();
     DueClock::sent_us = start_wall_us + static_cast<std::int64_t>(due * 1e6);  // Of the oldest, where one batch took several.
-    for (; next < load.events.size() && double(next) / kEventsPerSecond <= passed; ++next) lines.push_back(load.events[next]);
-    must(pipeline->produce(Topic::kLogs, lines), "live: produce");
+    for (; next < load.events.size() && double(next) / kEventsPerSecond <= passed; ++next)
+      must(events.add(load.events[next]), "live: line");
+    must(pipeline->produce(events), "live: produce");
   }
   DueClock::sent_us = 0;
   sent_all = true;

@@ -154,7 +154,7 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
   TRY(restore_backup(config.data_dir, backups.back()));
   done.push_back("restored backup " + backups.back() + "; the damaged files are kept in db.damaged-* beside it");
   const auto damaged = open_damaged(config);
-  if (!damaged.ok()) done.push_back("the damaged files cannot be read at all: " + damaged.error().what);
+  if (!damaged.ok()) done.push_back("the damaged files cannot be read at all; give lines again that came by `weir produce` or standard input after the backup: " + damaged.error().what);
 
   // Lines that were given by `weir produce` or standard input are nowhere else: they are taken from the damaged log as far as
   // it reads. A followed file is read again from where it was at the backup.

@@ -136,4 +136,17 @@ std::string json_value(const std::string& json, const std::string& key) {
   return json.substr(begin, json.find_first_of(",}]", begin) - begin);
 }
 
+std::size_t damage_files(const std::filesystem::path& db, const std::string& extension) {
+  std::size_t hit = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(db)) {
+    const std::uintmax_t bytes_min = extension == ".sst" ? 10'000 : 1'000;
+    if (entry.path().extension() != extension || entry.file_size() < bytes_min || entry.hard_link_count() > 1) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
+    file << std::string(200, 'x');
+    ++hit;
+  }
+  return hit;
+}
+
 }  // namespace weir

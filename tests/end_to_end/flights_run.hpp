@@ -50,4 +50,8 @@ void expect_same(const Topics& expected, const Topics& found, const std::vector<
 // The value of a key of a flat JSON object, as text; "" if it is not there.
 std::string json_value(const std::string& json, const std::string& key);
 
+// Overwrites a stretch in the middle of each of these files of the log: pieces of disk that went bad. Files that a backup shares
+// are left out, and tables so small that the middle may be their index: of these nothing could be read. Returns their number.
+std::size_t damage_files(const std::filesystem::path& db, const std::string& extension);
+
 }  // namespace weir

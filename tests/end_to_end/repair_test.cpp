@@ -14,20 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kFlights = 3000;
 
-// Overwrites a stretch in the middle of each of these files of the log: pieces of disk that went bad. Files that a backup shares
-// are left out.
-std::size_t damage(const fs::path& db, const std::string& extension) {
-  std::size_t hit = 0;
-  for (const auto& entry : fs::directory_iterator(db)) {
-    if (entry.path().extension() != extension || entry.file_size() < 1000 || entry.hard_link_count() > 1) continue;
-    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
-    file << std::string(200, 'x');
-    ++hit;
-  }
-  return hit;
-}
-
 class Repair : public testing::Test {
  protected:
   Repair() : files_(cut_flights(directory_.path(), kFlights)) {}
@@ -95,7 +81,7 @@ TEST_F(Repair, GoesOnFromABackupAndFindsTheSameAgain) {
   ASSERT_EQ(backed_up.run({.env = {{"WEIR_CRASH_AT", "backup.after:1"}}}).signal, SIGKILL);
   const FlightsRun damaged(directory_ / "damaged", files, {"backup_interval=0"});
   ASSERT_EQ(damaged.run({.env = {{"WEIR_CRASH_AT", "commit.after_write:2"}}}).signal, SIGKILL);
-  ASSERT_GT(damage(damaged.data / "db", ".log"), 0u);
+  ASSERT_GT(damage_files(damaged.data / "db", ".log"), 0u);
 
   const ProcessResult refused = damaged.run();
   EXPECT_TRUE(refused.exit_code == 5 || refused.exit_code == 0) << refused.exit_code << refused.err;
@@ -113,7 +99,7 @@ TEST_F(Repair, TakesLinesThatAreNowhereElseFromTheDamagedLog) {
   const FlightsRun live = run_with_backup(data);
   const Topics before = tail_all(data);
   ASSERT_EQ(before.at("predictions").size(), kFlights);
-  ASSERT_GT(damage(data / "db", ".log") + damage(data / "db", ".sst"), 0u);
+  ASSERT_GT(damage_files(data / "db", ".log") + damage_files(data / "db", ".sst"), 0u);
   EXPECT_NE(run_weir(live.arguments("verify")).exit_code, 0);
   const ProcessResult repair = run_weir(live.arguments("repair", {"--quiet"}));
   ASSERT_EQ(repair.exit_code, 0) << repair.err;
@@ -159,7 +145,7 @@ TEST_F(Repair, ReadsFollowedFilesAgain) {
   }
   const Topics before = tail_all(data);
   ASSERT_EQ(before.at("predictions").size(), kFlights);
-  ASSERT_GT(damage(data / "db", ".log") + damage(data / "db", ".sst"), 0u);
+  ASSERT_GT(damage_files(data / "db", ".log") + damage_files(data / "db", ".sst"), 0u);
   EXPECT_NE(run_weir(run.arguments("verify")).exit_code, 0);
   const ProcessResult repair = run_weir(run.arguments("repair", {"--quiet"}), {}, std::chrono::minutes(3));
   ASSERT_EQ(repair.exit_code, 0) << repair.err;
