@@ -184,11 +184,25 @@ def work_river_import():
     return time.perf_counter() - since
 
 
+def on_one_core():
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def work_vw_json(directory, count, name, one_core):
+    if one_core:
+        on_one_core()
+    return {name: work_vw(directory, count, ["-d", str(directory / "flights.json"), "--json", "-p", "PREDICTIONS"])}
+
+
+def work_vw_text(directory, count):
+    on_one_core()  # As the core loop, and as its reference.
+    return {"vw_text": work_vw(directory, count, ["-d", str(directory / "flights.txt")])}
+
+
 WORK = {
-    "vw_json": lambda d, n: {"vw_json": work_vw(d, n, ["-d", str(d / "flights.json"), "--json"])},
-    "vw_json_predictions": lambda d, n: {
-        "vw_json_predictions": work_vw(d, n, ["-d", str(d / "flights.json"), "--json", "-p", "PREDICTIONS"])},
-    "vw_text": lambda d, n: {"vw_text": work_vw(d, n, ["-d", str(d / "flights.txt")])},
+    "vw_json_predictions": lambda d, n: work_vw_json(d, n, "vw_json_predictions", one_core=True),
+    "vw_json_predictions_all_cores": lambda d, n: work_vw_json(d, n, "vw_json_predictions_all_cores", one_core=False),
+    "vw_text": work_vw_text,
     "river": lambda d, n: work_river(5_000 if QUICK else 50_000),
     "river_import": lambda d, n: {"river_import": work_river_import()},
 }

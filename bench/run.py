@@ -70,6 +70,8 @@ def with_rivals(rows, known, measured):
             yield {**row, "rival": None, "rival_value": None}
         elif key in measured:
             yield {**row, "rival": f"{rival['what']} ({THIS_RUN})", "rival_value": measured[key]}
+        elif "reference" not in rival:
+            yield {**row, "rival": None, "rival_value": None}
         else:
             yield {**row, "rival": f"{rival['what']} ({REFERENCE})", "rival_value": rival["reference"]}
 
