@@ -34,9 +34,9 @@ function(weir_library)
   target_link_libraries(weir_${A_NAME} PUBLIC weir_flags ${A_DEPS} PRIVATE ${A_PRIVATE_DEPS})
 endfunction()
 
-# weir_test(name LABEL unit|slow TIMEOUT seconds [SOURCES …] DEPS …): the source is name.cpp unless given.
+# weir_test(name LABEL unit|slow[;faults] TIMEOUT seconds [SOURCES …] DEPS …): the source is name.cpp unless given.
 function(weir_test NAME)
-  cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT" "LABEL;SOURCES;DEPS" ${ARGN})
   if(NOT A_SOURCES)
     set(A_SOURCES ${NAME}.cpp)
   endif()
