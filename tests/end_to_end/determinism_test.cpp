@@ -1,6 +1,7 @@
 // Goal: the same seed and inputs give the same bytes, whatever the cut of batches, the threads' timing, the memory, the
 // vector instructions or the variants of glibc's functions. order: event_time with coupled learning.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <zlib.h>
 
 #include "tests/end_to_end/flights_run.hpp"
@@ -44,6 +45,19 @@ TEST_F(Determinism, ThreadsChangeNothing) {
   expect_same(usual(), topics_of(flights(), {"placement.parse=task"}));
   expect_same(usual(), topics_of(flights(), {"placement.wait=spin"}));
   expect_same(usual(), topics_of(flights(), {"placement.pin=[0]", "sync=always", "backup_interval=5ms"}));
+}
+
+TEST_F(Determinism, OneCoreForAllThreadsChangesNothing) {  // Reader, task and committer in turn, where else they overlap.
+  const Topics& expected = usual();
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);  // Children inherit it.
+  const Topics found = topics_of(flights(), {"commit_interval=100us"});
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  expect_same(expected, found);
 }
 
 TEST_F(Determinism, MemoryChangesNothing) { expect_same(usual(), topics_of(flights(), {"memory_budget=1MB"})); }
@@ -99,11 +113,25 @@ TEST_F(Determinism, AnUnknownTargetIsRefused) {
   EXPECT_NE(refused.err.find("WEIR_SIMD_TARGET: found 'avx3', expected one of what this machine has: baseline"), std::string::npos) << refused.err;
 }
 
+// The bits of many values of the C library's functions, from a program of its own.
+std::string bits_of_glibc(const ProcessOptions& options) {
+  const ProcessResult result = run_process({"python3", "-c", R"(
+import hashlib, math, struct
+values = [f(0.00037 * i) for i in range(1, 100000) for f in (math.exp, math.log, math.sin)]
+print(hashlib.sha256(struct.pack(f"{len(values)}d", *values)).hexdigest()))"}, options);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return result.out;
+}
+
 TEST_F(Determinism, GlibcsVariantsChangeNothing) {
   ProcessOptions masked;
+  const bool has_fma = read_file("/proc/cpuinfo").find(" fma ") != std::string::npos;
   for (const char* hwcaps : {"-FMA,-FMA4", "-FMA,-AVX2,-AVX512F,-ERMS", "-FMA,-AVX2,-AVX,-SSE4_2,-SSE4_1,-SSSE3,-AVX512F,-AVX512VL"}) {
     SCOPED_TRACE(hwcaps);
     masked.env = {{"GLIBC_TUNABLES", std::string("glibc.cpu.hwcaps=") + hwcaps}};
+    if (has_fma) {
+      EXPECT_NE(bits_of_glibc(masked), bits_of_glibc({})) << "the mask has no effect: this shows nothing";
+    }
     expect_same(usual(), topics_of(flights(), {}, masked));
   }
 }

@@ -1,0 +1,153 @@
+// Goal: what must hold is found broken when it is broken. Half of the other tests end with `weir verify`; were it blind, they would
+// show nothing. Topics are made by hand, first whole, then with one thing wrong each.
+#include "pipelines/verify.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/records/codec.hpp"
+#include "pipelines/recompute.hpp"
+#include "storage/memory_log.hpp"
+
+namespace weir {
+namespace {
+
+constexpr PartitionId kPartition{0};
+
+struct Output {
+  Topic topic;
+  std::int64_t from;          // Offset of its input.
+  std::uint64_t version = 0;  // Predictions and abstained.
+  std::string source;         // Else that of its topic.
+};
+
+// Five events (one dropped, one refused), four outcomes (one unjoined, one waits for its event).
+std::vector<Output> whole() {
+  return {{Topic::kPredictions, 0, 0, ""}, {Topic::kPredictions, 1, 0, ""}, {Topic::kAbstained, 2, 1, ""},
+          {Topic::kDeadLetters, 3, 0, ""}, {Topic::kPredictions, 4, 3, ""}, {Topic::kExamples, 1, 0, ""},
+          {Topic::kExamples, 0, 0, ""},    {Topic::kUnjoined, 3, 0, ""}};
+}
+Consumed consumed_all() { return {kPartition, "logs", "outcomes", Offset(5), Offset(4), 1, ModelVersion(3), false}; }
+
+std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Clock& clock, const std::vector<std::uint64_t>& promoted = {}) {
+  auto log = make_memory_log("p", clock);
+  for (const TopicTraits& traits : topic_table()) {
+    TopicSpec spec;
+    spec.topic = traits.topic;
+    spec.name = std::string(traits.name);
+    EXPECT_TRUE(log->create(spec).ok());
+  }
+  auto store = std::move(*log->open_task({"inference", kPartition}));
+  EXPECT_TRUE(store->recover().ok());
+  Transaction transaction;
+  for (const Output& output : outputs) {
+    const bool of_logs = output.topic != Topic::kExamples && output.topic != Topic::kUnjoined;
+    const std::string source = output.source.empty() ? (of_logs ? "logs" : "outcomes") : output.source;
+    const std::string value = "{\"model_version\":\"0/" + std::to_string(output.version) + "\"}";
+    Record record;
+    record.value = value;
+    record.source = {source, kPartition, Offset(output.from)};
+    transaction.append(output.topic, record);
+  }
+  for (const std::uint64_t version : promoted) {
+    ByteBuffer value;
+    ModelVersionRecord model;
+    model.version = ModelVersion(version);
+    encode_model_version(model, value);
+    Record record;
+    record.value = value.view();
+    transaction.append(Topic::kModels, record);
+  }
+  EXPECT_TRUE(store->commit(transaction).ok());
+  return log;
+}
+
+std::vector<std::string> violations_of(const std::vector<Output>& outputs, const Consumed& consumed, const std::vector<std::uint64_t>& promoted = {}) {
+  ManualClock clock;
+  const auto log = log_of(outputs, clock, promoted);
+  VerifyReport report;
+  const Result<void> verified = verify_topics(*log, consumed, report);
+  EXPECT_TRUE(verified.ok()) << verified.error().what;
+  EXPECT_EQ(report.violation_count, report.violations.size());
+  return report.violations;
+}
+
+TEST(Verify, FindsNothingWhereNothingIsAmiss) { EXPECT_EQ(violations_of(whole(), consumed_all()), std::vector<std::string>{}); }
+
+struct Wrong {
+  const char* name;
+  std::function<void(std::vector<Output>&, Consumed&)> make;
+  const char* says;
+};
+void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.name; }
+
+class OneThingWrong : public testing::TestWithParam<Wrong> {};
+
+TEST_P(OneThingWrong, IsFound) {
+  std::vector<Output> outputs = whole();
+  Consumed consumed = consumed_all();
+  GetParam().make(outputs, consumed);
+  const auto violations = violations_of(outputs, consumed);
+  ASSERT_FALSE(violations.empty());
+  EXPECT_NE(violations[0].find(GetParam().says), std::string::npos) << violations[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, OneThingWrong,
+    testing::Values(
+        Wrong{"AnEventWithoutAnAnswer", [](auto& o, auto&) { o.erase(o.begin() + 1); }, "logs, partition 0, offset 1: no prediction, abstained record or dead letter"},
+        Wrong{"TheLastEventWithoutAnAnswer", [](auto&, auto& c) { c.logs = Offset(6); }, "logs, partition 0, offset 5: no prediction"},
+        Wrong{"AnEventAnsweredTwice", [](auto& o, auto&) { o.insert(o.begin() + 1, o[0]); }, "source offset 0"},
+        Wrong{"AnEventAnsweredOnTwoTopics", [](auto& o, auto&) { o.push_back({Topic::kDeadLetters, 4, 0, ""}); }, "dead-letters, partition 0, offset 1: source offset 4 was answered before"},
+        Wrong{"PredictionsOutOfOrder", [](auto& o, auto&) { std::swap(o[0].from, o[1].from); }, "source offset 0 after 1, expected ascending order"},
+        Wrong{"AnAnswerToWhatWasNotTaken", [](auto& o, auto&) { o.push_back({Topic::kPredictions, 5, 3, ""}); }, "its source offset 5 was not consumed"},
+        Wrong{"AnAnswerToAnotherTopic", [](auto& o, auto&) { o[0].source = "clicks"; }, "its source is clicks/0, expected logs/0"},
+        Wrong{"AModelVersionThatNeverWas", [](auto& o, auto&) { o[4].version = 4; }, "model version 4 does not exist"},
+        Wrong{"AModelVersionThatGoesBack", [](auto& o, auto&) { o[0].version = 3, o[1].version = 2; }, "model version 2 after 3"},
+        Wrong{"AnOutcomeWithoutItsExample", [](auto& o, auto&) { o.erase(o.begin() + 5); }, "2 outcomes gave neither example nor unjoined, 1 wait for their event; the first is offset 1"},
+        Wrong{"AnOutcomeLearntTwice", [](auto& o, auto&) { o.push_back({Topic::kExamples, 0, 0, ""}); }, "examples, partition 0, offset 2: source offset 0 was answered before"},
+        Wrong{"AnOutcomeLearntAndUnjoined", [](auto& o, auto&) { o.push_back({Topic::kUnjoined, 0, 0, ""}); }, "source offset 0 was answered before"},
+        Wrong{"AWaitingOutcomeThatIsSettled", [](auto& o, auto&) { o.push_back({Topic::kUnjoined, 2, 0, ""}); }, "0 outcomes gave neither example nor unjoined, 1 wait"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Verify, WithFreeLearningOnlyPromotedVersionsExist) {
+  Consumed consumed = consumed_all();
+  consumed.free_learning = true;
+  EXPECT_EQ(violations_of(whole(), consumed, {1, 3}), std::vector<std::string>{});
+  const auto violations = violations_of(whole(), consumed, {3});
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_NE(violations[0].find("abstained, partition 0, offset 0: model version 1 does not exist"), std::string::npos) << violations[0];
+}
+
+TEST(CompareTopic, TellsWhatIsMissingAddedOrDifferent) {
+  ManualClock clock;
+  const auto original = log_of(whole(), clock);
+  const auto differences = [&](std::vector<Output> outputs, CompareTo to = CompareTo::kEnd) {
+    const auto copy = log_of(outputs, clock);
+    std::vector<std::string> texts;
+    const auto count = compare_topic(Topic::kPredictions, kPartition, *original, *copy, to, 10, texts);
+    EXPECT_TRUE(count.ok() && *count == texts.size());
+    return texts;
+  };
+  std::vector<Output> outputs = whole();
+  EXPECT_EQ(differences(outputs), std::vector<std::string>{});
+  outputs[4].version = 2;  // Another value.
+  ASSERT_EQ(differences(outputs).size(), 1U);
+  EXPECT_NE(differences(outputs)[0].find("predictions, partition 0, offset 2: found {\"model_version\":\"0/3\"}, computed again"), std::string::npos);
+  outputs = whole();
+  outputs[4].from = 3;  // The same value from another record.
+  EXPECT_EQ(differences(outputs).size(), 1U);
+  outputs = whole();
+  outputs.erase(outputs.begin() + 4);
+  ASSERT_EQ(differences(outputs).size(), 1U);
+  EXPECT_NE(differences(outputs)[0].find("computed again there is no such record"), std::string::npos);
+  outputs = whole();
+  outputs.push_back({Topic::kPredictions, 5, 3, ""});
+  ASSERT_EQ(differences(outputs).size(), 1U);
+  EXPECT_NE(differences(outputs)[0].find("offset 3: missing"), std::string::npos);
+  EXPECT_EQ(differences(outputs, CompareTo::kPublished), std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace weir
