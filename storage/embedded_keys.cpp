@@ -46,7 +46,7 @@ std::string name_of_topic(char byte) {
   return index < kTopicCount ? std::string(short_name(static_cast<Topic>(index))) : "topic " + std::to_string(index);
 }
 
-std::string describe_task(const TaskSpec& task) { return task.name + "/" + std::to_string(task.partition.value); }
+std::string describe_task(const TaskSpec& task) { return printable(task.name) + "/" + std::to_string(task.partition.value); }
 
 void append_positions(const Positions& positions, ByteBuffer& out) {
   out.append_varint(positions.size());
