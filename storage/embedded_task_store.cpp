@@ -42,6 +42,11 @@ class EmbeddedTaskStore final : public TaskStore {
     return {};
   }
 
+  Result<void> clear_attempts() override {
+    entry_.attempts = {};
+    return core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/false);
+  }
+
   Result<CommitId> commit(Transaction& transaction) override {
     crash_point("commit.before_write");
     batch_.Clear();
@@ -61,7 +66,7 @@ class EmbeddedTaskStore final : public TaskStore {
     transaction.state.sort();
     put_state(transaction.state);
     TaskEntry next{id, entry_.attempts, entry_.positions};
-    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = 0;
+    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = transaction.attempts;
     merge_positions(transaction.consumed, next.positions);
     put_meta(task_key_, encode(next));
     if (const std::string_view order = transaction.order.bytes(); !order.empty())

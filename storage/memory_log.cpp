@@ -144,6 +144,12 @@ class MemoryTaskStore final : public TaskStore {
     return {};
   }
 
+  Result<void> clear_attempts() override {
+    std::lock_guard lock(core_->mutex);
+    task_->attempts = {};
+    return {};
+  }
+
   Result<CommitId> commit(Transaction& transaction) override {
     std::lock_guard lock(core_->mutex);
     const std::optional<MemoryLog::Fault> fault = core_->count(MemoryLog::Operation::kCommit);
@@ -168,7 +174,7 @@ class MemoryTaskStore final : public TaskStore {
     if (const std::string_view order = transaction.order.bytes(); !order.empty())
       task_->order[id] = {std::string(order), task_->positions};
     task_->last_commit = id;
-    for (const Position& position : transaction.consumed) task_->attempts[static_cast<std::size_t>(position.input)] = 0;
+    for (const Position& position : transaction.consumed) task_->attempts[static_cast<std::size_t>(position.input)] = transaction.attempts;
     if (fault) return fault->error;
     return id;
   }

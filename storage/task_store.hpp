@@ -26,9 +26,12 @@ class TaskStore {
   // that input is processed: a start that ends before has proved nothing against it. REQUIRES: recovered, no commit in flight.
   virtual Result<void> count_attempt(InputId input) = 0;
 
+  // A clean end: nothing counts against any record any more. REQUIRES: recovered, no commit in flight.
+  virtual Result<void> clear_attempts() = 0;
+
   // Makes records, state, positions and order durable together: on return they survive kill -9 (a power cut as `sync`
   // says) and are visible to readers, in this order of commits. On an error nothing of it is visible. Calls order.bytes(),
-  // nothing else of the transaction is changed. Resets the attempts at the inputs it has consumed from.
+  // nothing else of the transaction is changed. Sets the attempts at the inputs it has consumed from to what it says.
   virtual Result<CommitId> commit(Transaction& transaction) = 0;
 
   // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false.

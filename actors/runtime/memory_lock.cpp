@@ -22,6 +22,7 @@ constexpr std::uint64_t kRegionBytesMax = std::uint64_t(64) << 30;  // Larger on
 constexpr std::uint64_t kGapPages = 16;                              // Runs of touched pages this close are locked as one.
 
 std::atomic<bool> limited{false};
+std::atomic<bool> warned{false};
 
 struct Range {
   std::uintptr_t begin, end;
@@ -120,6 +121,14 @@ Outcome lock_up_to(std::uint64_t limit) {
 
 std::string kib(std::uint64_t bytes) { return std::to_string(bytes / 1024); }
 
+std::string warning_of(const Outcome& outcome, std::uint64_t limit) {
+  if (outcome.locked >= outcome.wanted && outcome.error == 0) return {};
+  warned.store(true, std::memory_order_relaxed);
+  return "memory locked in part: " + kib(outcome.locked) + " of the task's " + kib(outcome.wanted) + " KiB" +
+         (outcome.error != 0 ? std::string(" (") + std::strerror(outcome.error) + ")" : "") + "; the limit (RLIMIT_MEMLOCK) is " + kib(limit) +
+         " KiB: raise it ('ulimit -l unlimited', LimitMEMLOCK=infinity) or set placement.lock_memory to false";
+}
+
 }  // namespace
 
 std::string lock_memory() {
@@ -129,15 +138,15 @@ std::string lock_memory() {
     return std::string("memory not locked: ") + std::strerror(errno) + "; run with CAP_IPC_LOCK or set placement.lock_memory to false";
   }
   limited.store(true, std::memory_order_relaxed);
-  const Outcome outcome = lock_up_to(limit);
-  if (outcome.locked >= outcome.wanted && outcome.error == 0) return {};
-  return "memory locked in part: " + kib(outcome.locked) + " of the task's " + kib(outcome.wanted) + " KiB" +
-         (outcome.error != 0 ? std::string(" (") + std::strerror(outcome.error) + ")" : "") + "; the limit (RLIMIT_MEMLOCK) is " + kib(limit) +
-         " KiB: raise it ('ulimit -l unlimited', LimitMEMLOCK=infinity) or set placement.lock_memory to false";
+  return warning_of(lock_up_to(limit), limit);
 }
 
-void lock_new_memory() {
-  if (limited.load(std::memory_order_relaxed)) lock_up_to(limit_bytes());
+std::string lock_new_memory() {
+  if (!limited.load(std::memory_order_relaxed)) return {};
+  const std::uint64_t limit = limit_bytes();
+  const bool told = warned.load(std::memory_order_relaxed);
+  const std::string warning = warning_of(lock_up_to(limit), limit);
+  return told ? std::string() : warning;
 }
 
 MemoryLockState memory_lock_state() { return {locked_bytes(), limit_bytes()}; }

@@ -13,8 +13,9 @@ namespace weir {
 
 // Call on the task's thread, once its state is loaded. Returns a warning that names what is not locked and why, or nothing.
 std::string lock_memory();
-// Locks what has been allocated since, where lock_memory() has found a limit. For the monitor, from time to time.
-void lock_new_memory();
+// Locks what has been allocated since, where lock_memory() has found a limit. For the monitor, from time to time. Returns such a
+// warning the first time that there is one in this process.
+std::string lock_new_memory();
 
 struct MemoryLockState {
   std::uint64_t locked_bytes = 0;

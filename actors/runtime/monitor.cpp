@@ -27,7 +27,7 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
         }
         if (now - *locked_ns >= kLockEveryNs) {
           *locked_ns = now;
-          lock_new_memory();
+          if (std::string warning = lock_new_memory(); !warning.empty()) statuses->front()->warn(std::move(warning));
         }
         if (plan->maintain)
           if (const auto maintained = plan->maintain(*statuses); !maintained.ok())

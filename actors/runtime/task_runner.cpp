@@ -9,8 +9,10 @@ namespace {
 
 // A crash loses at most the records of two transactions; that many are then committed one by one to find the culprit.
 constexpr std::uint64_t kCarefulRecords = 20'000;
-// Starts that took an input's next record and did not commit it, with single records since the second: then it is the culprit.
-constexpr std::uint32_t kPoisonAttempts = 3;
+// Starts in a row of which none came further than that: from then on records are committed one by one,
+constexpr std::uint32_t kCarefulAttempts = 2;
+// and after so many the next record, which is the only one that was not committed, is the culprit.
+constexpr std::uint32_t kPoisonAttempts = 5;
 constexpr std::uint64_t kTurnRecords = 512;
 constexpr std::int64_t kBacklogCommitNs = 100'000'000;
 constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
@@ -40,7 +42,10 @@ Result<void> TaskRunner::open() {
   task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
   TRY(task_->restore(recovered));
 
-
+  for (const std::uint32_t attempts : recovered.attempts) attempts_left_ = std::max(attempts_left_, attempts);
+  if (attempts_left_ >= kCarefulAttempts) careful_left_ = kCarefulRecords;
+  attempts_left_ = std::min(attempts_left_ + 1, kCarefulAttempts);
+  unsettled_left_ = kCarefulRecords;
   std::vector<InputQueue*> waited;
   inputs_.resize(plan_.inputs.size());
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -48,12 +53,10 @@ Result<void> TaskRunner::open() {
     input.plan = &plan_.inputs[i];
     const std::uint32_t attempts = recovered.attempts[static_cast<std::size_t>(input.plan->input)];
     input.poisoned = input.plan->parsed && attempts >= kPoisonAttempts;
-    if (attempts > 0) {
-      careful_left_ = kCarefulRecords;
-      status_.warn("task '" + plan_.label() + "' has stopped " + std::to_string(attempts) + (attempts == 1 ? " time" : " times") + " before it could commit record " +
+    if (attempts >= kCarefulAttempts)
+      status_.warn("task '" + plan_.label() + "' has been stopped " + std::to_string(attempts) + " times, the last time before it could commit record " +
                    std::to_string(task_->position(input.plan->input).value) + " of " + input.plan->topic_name +
                    (input.poisoned ? ": it refuses that record" : ": it commits record by record for now"));
-    }
     input.ring = std::make_unique<InputRing>(wake);
     std::unique_ptr<LineParser> parser;
     if (input.plan->parsed) {
@@ -245,6 +248,7 @@ Result<void> TaskRunner::hand_over() {
   }
   work.id = task_->next_commit();
   task_->close(work.transaction);
+  if (unsettled_left_ > 0) work.transaction.attempts = attempts_left_;
   crash_point("task.before_commit");
   last_commit_ns_ = clock_.monotonic_ns();
   if (careful_left_ > 0)  // A hand-over costs two wake-ups: for thousands of single records, seconds.
@@ -302,6 +306,7 @@ Result<Turn> TaskRunner::turn() {
     if ((done & 15) == 0 && !slot_.in_flight() && commit_due(now)) break;
   }
   if (done > 0) {
+    unsettled_left_ -= std::min(unsettled_left_, done);
     status_.records.fetch_add(done, std::memory_order_relaxed);
     status_.last_progress_ns.store(now, std::memory_order_relaxed);
     if (publish_) publish_(status_);
@@ -318,8 +323,11 @@ Result<Turn> TaskRunner::turn() {
     return Turn::kProgress;
   }
   if (done > 0 || steps > 0) return Turn::kProgress;
-  if (ended && !slot_.in_flight() && slot_.open().transaction.empty()) return Turn::kEnded;
-  return Turn::kWait;
+  if (!ended || slot_.in_flight() || !slot_.open().transaction.empty()) return Turn::kWait;
+  if (unsettled_left_ > 0 && std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.attempted; })) {
+    TRY(store_->clear_attempts());
+  }
+  return Turn::kEnded;
 }
 
 void TaskRunner::wait(Duration limit) {

@@ -38,6 +38,7 @@ struct Transaction {
   StateChanges state;
   Positions consumed;
   Order order;
+  std::uint32_t attempts = 0;  // What is left to count against the next records of `consumed`: see Attempts.
 
   // To the task's own partition.
   void append(Topic topic, const Record& record) { records[index_of(topic)].append(record); }
@@ -55,6 +56,7 @@ struct Transaction {
     state.clear();
     consumed.clear();
     order.clear();
+    attempts = 0;
   }
   bool empty() const {
     for (const RecordBatch& batch : records)
@@ -71,7 +73,9 @@ struct Transaction {
   }
 };
 
-// By input: how many starts have taken its record at the committed position and did not live to commit it.
+// By input: how many starts in a row have taken records of it and did not come far, or to a clean end. Those that have committed
+// something leave the number that the task gives with its commits; each start counts itself against the record at the committed
+// position.
 using Attempts = std::array<std::uint32_t, kInputCount>;
 
 // What recovery hands back to a task.

@@ -178,7 +178,7 @@ TEST_F(RunnerTest, ARecordThatKillsItsTaskIsRefusedInTheEnd) {
     const auto turn = drive(runner);
     if (turn.ok() && *turn == Turn::kEnded) break;
   }
-  EXPECT_GE(starts, 3);
+  EXPECT_EQ(starts, 6);
   EXPECT_EQ(published(), (std::vector<std::string>{"logs " + line(1, 1) + " 1", "logs " + line(2, 2) + " 2", "logs " + line(666, 2) + " 3 poison",
                                                    "logs " + line(3, 3) + " 4"}));
 }
@@ -195,7 +195,7 @@ TEST_F(RunnerTest, TheOtherInputsRecordsDoNotHideThePoison) {
     ASSERT_TRUE(runner.open().ok());
     if (drive(runner, 50).ok()) break;
   }
-  EXPECT_EQ(starts, 3);
+  EXPECT_EQ(starts, 5);
   std::vector<std::string> logs;
   std::size_t outcomes = 0;
   for (const std::string& value : published()) {
@@ -206,7 +206,7 @@ TEST_F(RunnerTest, TheOtherInputsRecordsDoNotHideThePoison) {
       EXPECT_EQ(value.find("poison"), std::string::npos) << value;
     }
   }
-  EXPECT_EQ(outcomes, 4U);
+  EXPECT_EQ(outcomes, 6U);
   ASSERT_EQ(logs.size(), 2U);
   EXPECT_TRUE(logs[0].starts_with("logs " + line(666, 2)) && logs[0].ends_with(" poison")) << logs[0];
   EXPECT_TRUE(logs[1].starts_with("logs " + line(7, 7)) && !logs[1].ends_with(" poison")) << logs[1];
@@ -253,7 +253,7 @@ TEST_F(RunnerTest, AfterACrashTasksTakeTurnsWithTheirUncommittedRecord) {
   {
     auto store = std::move(*log->open_task({"inference", PartitionId(0)}));
     ASSERT_TRUE(store->recover().ok());
-    ASSERT_TRUE(store->count_attempt(InputId::kLogs).ok());
+    for (int start = 0; start < 2; ++start) ASSERT_TRUE(store->count_attempt(InputId::kLogs).ok());
   }
   TaskRunner runner(plan, *log, clock, status);
   ASSERT_TRUE(runner.open().ok());
@@ -263,6 +263,33 @@ TEST_F(RunnerTest, AfterACrashTasksTakeTurnsWithTheirUncommittedRecord) {
     EXPECT_EQ(published().size(), static_cast<std::size_t>(seen));
   }
   EXPECT_EQ(seen, 3);
+}
+
+TEST_F(RunnerTest, CommitsOfAStartThatMayStillEndBadlyKeepItsCountAndACleanEndForgetsIt) {
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  const auto attempts = [&] {
+    auto store = std::move(*log->open_task({"inference", PartitionId(0)}));
+    return store->recover()->attempts[static_cast<std::size_t>(InputId::kLogs)];
+  };
+  for (const std::uint32_t expected : {1U, 2U, 2U}) {
+    produce(Topic::kLogs, {line(1, 1)});
+    const std::size_t before = published().size();
+    {  // Commits, and is gone without a word.
+      TaskRunner runner(plan, *log, clock, status);
+      ASSERT_TRUE(runner.open().ok());
+      ASSERT_TRUE(drive(runner, 50).ok());
+    }
+    EXPECT_EQ(published().size(), before + 1);
+    EXPECT_EQ(attempts(), expected);
+  }
+  produce(Topic::kLogs, {line(2, 2)});
+  end(plan);
+  {
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    EXPECT_EQ(*drive(runner), Turn::kEnded);
+  }
+  EXPECT_EQ(attempts(), 0U);
 }
 
 class RunnerRestart : public RunnerTest, public testing::WithParamInterface<std::uint64_t> {};

@@ -126,7 +126,7 @@ TEST_F(Repair, ReadsFollowedFilesAgain) {
   add(live.events, files_.event_lines, 0, half);
   {
     Process process(with_binary(run.arguments("run", {"--quiet"})));
-    ASSERT_TRUE(wait_until([&] { return predictions(data) == half && fs::exists(data / "backups/1"); })) << predictions(data) << process.err();
+    ASSERT_TRUE(wait_until([&] { return predictions(data) == half && newest_backup(data) > 0; })) << predictions(data) << process.err();
     const std::size_t before = newest_backup(data);
     ASSERT_TRUE(wait_until([&] { return newest_backup(data) > before; }));
     process.send_signal(SIGTERM);

@@ -181,11 +181,12 @@ TEST_P(LogContract, StateReaderSeesEachCommit) {
 
 TEST_P(LogContract, CountsAttemptsAtAnInputUntilACommitTakesItsRecord) {
   const auto attempts = [&](InputId input) { return recover(*open_task(log())).attempts[static_cast<std::size_t>(input)]; };
-  const auto commit_one_of = [&](InputId input) {
+  const auto commit_one_of = [&](InputId input, std::uint32_t left) {
     auto store = open_task(log());
     recover(*store);
     Transaction transaction;
     transaction.consumed.push_back({input, PartitionId(0), Offset(1), 0});
+    transaction.attempts = left;
     ASSERT_OK(store->commit(transaction));
   };
   for (std::uint32_t attempt = 0; attempt < 3; ++attempt) {
@@ -199,14 +200,24 @@ TEST_P(LogContract, CountsAttemptsAtAnInputUntilACommitTakesItsRecord) {
     backend_->restart();
   }
   EXPECT_EQ(attempts(InputId::kOutcomes), 0u);
-  commit_one_of(InputId::kOutcomes);
+  commit_one_of(InputId::kOutcomes, 0);
   backend_->restart();
   EXPECT_EQ(attempts(InputId::kLogs), 3u) << "another input's commit says nothing of this one";
   EXPECT_EQ(attempts(InputId::kModels), 1u);
-  commit_one_of(InputId::kLogs);
+  commit_one_of(InputId::kLogs, 2);
+  backend_->restart();
+  EXPECT_EQ(attempts(InputId::kLogs), 2u);
+  commit_one_of(InputId::kLogs, 0);
   backend_->restart();
   EXPECT_EQ(attempts(InputId::kLogs), 0u);
   EXPECT_EQ(attempts(InputId::kModels), 1u);
+  {
+    auto store = open_task(log());
+    recover(*store);
+    ASSERT_OK(store->clear_attempts());
+  }
+  backend_->restart();
+  EXPECT_EQ(attempts(InputId::kModels), 0u) << "a clean end";
 }
 
 TEST_P(LogContract, RefusesASecondOwnerOfATask) {
