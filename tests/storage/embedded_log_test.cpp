@@ -254,7 +254,7 @@ TEST_F(EmbeddedLogTest, AFullDiskFailsTheCommitAndNothingElse) {
     }
     disk->full = false;
     auto again = commit(*store, 2);
-    for (int tries = 0; !again.ok() && tries < 300; ++tries) {  // RocksDB looks every five seconds whether there is space.
+    for (int tries = 0; !again.ok() && tries < 2'400; ++tries) {  // RocksDB looks every five seconds whether there is space.
       ASSERT_EQ(again.error().code, ErrorCode::kFull) << again.error().what;
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       again = commit(*store, 2);
