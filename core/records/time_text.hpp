@@ -34,8 +34,8 @@ class TimeReader {
 
   TimeFormat format_;
   int year_;
-  char day_text_[10] = {};   // "2013-01-01"; no digits before the first time.
-  std::int64_t day_ = 0;
+  char day_text_[10] = {'1', '9', '7', '0', '-', '0', '1', '-', '0', '1'};  // The last day read,
+  std::int64_t day_ = 0;                                                    // in days since 1970.
 };
 
 }  // namespace weir

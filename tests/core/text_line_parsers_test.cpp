@@ -191,6 +191,7 @@ TEST(TimeText, ReadsIso8601WithFractionsAndZones) {
                           "2013-01-01T00:00:00+01:60", "2013-01-01X00:00:00Z", "2013/01/01T00:00:00Z", "20130101T000000Z00000",
                           "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "2013-01-01T00:00:00 Z", "2013-01-01T0a:00:00Z"})
     EXPECT_EQ(iso(bad), std::nullopt) << bad;
+  EXPECT_EQ(iso(std::string(10, '\0') + "T10:15:00Z"), std::nullopt) << "no day at all";
 }
 
 TEST(TimeText, AgreesWithACalendarCountedDayByDay) {
