@@ -27,6 +27,7 @@ class Replay {
       const InputPlan& input = plan_.inputs[i];
       inputs_[i].plan = input;
       inputs_[i].plan.ends_at = nullptr;
+      inputs_[i].plan.parse_ahead = false;  // Reader and task share a thread here; and a record that killed the parser must not come to it.
       std::unique_ptr<LineParser> parser;
       if (input.parsed) {
         TRY_ASSIGN(parser, make_line_parser(input.schema, input.role));
@@ -118,17 +119,14 @@ class Replay {
     }
     for (Input& input : inputs_) {
       if (input.plan.input != entry_.input) continue;
-      TRY_ASSIGN(const bool there, fill(input));
+      TRY_ASSIGN(const bool there, fill(input, entry_.kind != OrderKind::kPoison));
       if (!there) return false;
       RecordView view;
       view.source = {input.plan.topic_name, input.plan.partition, input.queue->next_offset()};
       std::uint64_t cursor = 0;
       if (input.plan.parsed) {
-        ParsedRecord* parsed = input.queue->peek();
-        if (entry_.kind == OrderKind::kPoison) {
-          parsed->kind = ParsedKind::kRefused;
-          parsed->refusal = poison_refusal();
-        }
+        if (entry_.kind == OrderKind::kPoison) input.queue->refuse_next(poison_refusal());
+        const ParsedRecord* parsed = input.queue->peek();
         view.parsed = parsed;
         view.record.value = parsed->line;
         cursor = parsed->cursor;
@@ -150,8 +148,9 @@ class Replay {
                  "order of task '" + plan_.label() + "': names input " + std::string(name_of(entry_.input)) + ", which it does not have"};
   }
 
-  Result<bool> fill(Input& input) {
-    while (!input.queue->has_next()) {
+  // Whether there is a next record: one that may be consumed, or, where it must not be parsed, any.
+  Result<bool> fill(Input& input, bool parsed) {
+    while (parsed ? !input.queue->has_next() : input.queue->waiting() == 0) {
       const std::uint64_t before = input.queue->waiting();
       TRY(input.reader->step(Duration(0)));
       bool got = false;

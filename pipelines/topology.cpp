@@ -57,8 +57,7 @@ void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPl
   input.schema = logs ? config.logs_schema : config.outcomes_schema;
   input.schema.line_bytes_max = config.max_line;
   input.schema.label_binary = kind == TaskKind::kClassification;
-  input.parse_ahead = config.placement.parse == ParseMode::kAhead ||
-                      (input.schema.format == LineFormat::kCsv && input.schema.columns.empty());
+  input.parse_ahead = config.placement.parse == ParseMode::kAhead;
   if (source.ends()) {
     input.open_source = opener(source, input.schema);
     input.topic_name = std::string(short_name(topic));

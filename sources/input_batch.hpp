@@ -23,6 +23,12 @@ struct InputBatch {
   std::vector<ParsedRecord> parsed;
   std::vector<Record> records;
   ParseArena arena;
+  // CSV: the header line that counts from this entry of `parsed` on, if it is not the one before; for who parses them later.
+  struct Header {
+    std::size_t from = 0;
+    std::string_view line;
+  };
+  std::vector<Header> headers;
 
   // Keyed entries fetched ahead, by stage of the task; empty where there was no need.
   std::vector<FetchedEntries> fetched;
@@ -34,6 +40,7 @@ struct InputBatch {
     lines.clear();
     topic_batch.reset();
     parsed.clear();
+    headers.clear();
     records.clear();
     arena.clear();
     for (FetchedEntries& f : fetched) f.keys.clear();

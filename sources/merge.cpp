@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.hpp"
+#include "core/base/crash_point.hpp"
 
 namespace weir {
 namespace {
@@ -42,12 +43,32 @@ ParsedRecord* InputQueue::at(std::size_t index) {
   for (auto& batch : batches_) {
     if (index < batch->parsed.size()) {
       ParsedRecord& record = batch->parsed[index];
-      if (record.kind == ParsedKind::kUnparsed) parser_->parse(record.line, batch->arena, record);
+      if (record.kind == ParsedKind::kUnparsed) parse(*batch, record);
       return &record;
     }
     index -= batch->parsed.size();
   }
   return nullptr;
+}
+
+// Records come here in order, so a batch's headers do, too.
+void InputQueue::parse(InputBatch& batch, ParsedRecord& record) {
+  const auto index = static_cast<std::size_t>(&record - batch.parsed.data());
+  for (InputBatch::Header& header : batch.headers) {
+    if (header.from > index || header.line.data() == nullptr) continue;
+    CHECK(parser_->header(header.line).ok());  // The reader's parser has taken it.
+    header.line = {};
+  }
+  crash_point_at_record("parse.record", name_of(settings_.input), record.offset.value);
+  parser_->parse(record.line, batch.arena, record);
+}
+
+void InputQueue::refuse_next(const Refusal& refusal) {
+  CHECK(settings_.parsed && !batches_.empty() && !head_resolved_);
+  ParsedRecord& head = batches_.front()->parsed[head_];
+  head.kind = ParsedKind::kRefused;
+  head.refusal = refusal;
+  head_resolved_ = true;
 }
 
 void InputQueue::resolve() {

@@ -35,6 +35,9 @@ class InputQueue {
   const Record* peek_record();       // For inputs that are not parsed.
   // Goes past it. `peek()` must have given it; its views stay valid until the next push, peek or take_used.
   void pop();
+  // The next record is refused without being parsed, and may be consumed at once. REQUIRES: parsed inputs, waiting() > 0, and
+  // nothing has looked at it.
+  void refuse_next(const Refusal& refusal);
 
   bool has_next() { return settings_.parsed ? peek() != nullptr : peek_record() != nullptr; }
   bool ended();                       // Its source has ended and everything is consumed.
@@ -53,6 +56,7 @@ class InputQueue {
 
  private:
   ParsedRecord* at(std::size_t index);
+  void parse(InputBatch& batch, ParsedRecord& record);
   void resolve();
 
   Settings settings_;

@@ -37,9 +37,16 @@ class EmbeddedTaskStore final : public TaskStore {
 
   Result<void> count_attempt(InputId input) override {
     ++entry_.attempts[static_cast<std::size_t>(input)];
-    TRY(core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/true));
+    TRY(core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/false));
     crash_point("recover.after_attempt");
     return {};
+  }
+
+  Result<void> take_back_attempt(InputId input) override {
+    std::uint32_t& attempts = entry_.attempts[static_cast<std::size_t>(input)];
+    CHECK(attempts > 0);
+    --attempts;
+    return core_->database->put_meta(task_key_, encode(entry_), /*force_sync=*/false);
   }
 
   Result<void> clear_attempts() override {

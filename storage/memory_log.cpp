@@ -144,6 +144,14 @@ class MemoryTaskStore final : public TaskStore {
     return {};
   }
 
+  Result<void> take_back_attempt(InputId input) override {
+    std::lock_guard lock(core_->mutex);
+    std::uint32_t& attempts = task_->attempts[static_cast<std::size_t>(input)];
+    CHECK(attempts > 0);
+    --attempts;
+    return {};
+  }
+
   Result<void> clear_attempts() override {
     std::lock_guard lock(core_->mutex);
     task_->attempts = {};

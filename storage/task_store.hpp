@@ -22,9 +22,13 @@ class TaskStore {
   // Fences every other owner, and gives the task's last committed positions and state. Call once, before the first commit.
   virtual Result<Recovered> recover() = 0;
 
-  // Counts an attempt at the input's next record, durably on return. Call once a start and input, before the first record of
-  // that input is processed: a start that ends before has proved nothing against it. REQUIRES: recovered, no commit in flight.
+  // Counts an attempt at the input's next record: on return it survives kill -9 (a power cut as `sync` says). Call it before the
+  // first record of that input is parsed or processed in a start: one that ends before has proved nothing against it.
+  // REQUIRES: recovered, no commit in flight.
   virtual Result<void> count_attempt(InputId input) = 0;
+
+  // Takes one count back: the attempt was survived. REQUIRES: counted, no commit in flight.
+  virtual Result<void> take_back_attempt(InputId input) = 0;
 
   // A clean end: nothing counts against any record any more. REQUIRES: recovered, no commit in flight.
   virtual Result<void> clear_attempts() = 0;

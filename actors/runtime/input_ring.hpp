@@ -43,6 +43,9 @@ class InputRing {
     CHECK(full_.push(batch.release()));
     task_.notify();
   }
+  // Reader: whether it may parse ahead of the task. Not before the task has taken a first record of this start: a line that
+  // kills the parser would leave no trace of whose it was.
+  bool may_parse_ahead() const { return may_parse_ahead_.load(std::memory_order_acquire); }
   // Reader: since when (monotonic ns) the end of the source is reached, or 0: there is more.
   void set_quiet_since(std::int64_t ns) { quiet_since_ns_.store(ns, std::memory_order_release); }
 
@@ -56,6 +59,7 @@ class InputRing {
     CHECK(used_.push(batch.release()));
     reader.notify();
   }
+  void let_parse_ahead() { may_parse_ahead_.store(true, std::memory_order_release); }
   std::int64_t quiet_since_ns() const { return quiet_since_ns_.load(std::memory_order_acquire); }
 
   WakeSignal reader;  // The reader waits on it for credit.
@@ -66,6 +70,7 @@ class InputRing {
   boost::lockfree::spsc_queue<InputBatch*, boost::lockfree::capacity<kBatches>> full_;
   boost::lockfree::spsc_queue<InputBatch*, boost::lockfree::capacity<kBatches>> used_;
   std::atomic<std::int64_t> quiet_since_ns_{0};
+  std::atomic<bool> may_parse_ahead_{false};
 };
 
 }  // namespace weir

@@ -1,5 +1,7 @@
 #include "actors/runtime/source_reader.hpp"
 
+#include "core/base/crash_point.hpp"
+
 namespace weir {
 namespace {
 constexpr std::size_t kBatchBytes = 256 * 1024;
@@ -42,21 +44,32 @@ Result<bool> SourceReader::step(Duration wait) {
   }
   ring_.set_quiet_since(0);
   batch->taken_ns = clock_.monotonic_ns();
-  if (plan_.parsed && plan_.parse_ahead) parse(*batch);
+  if (parses(*batch)) parse(*batch);
   if (plan_.parsed && task_.needs_fetch()) fetch_ahead(*batch);
   ended_ = batch->ends;
   ring_.push(std::move(batch));
   return !ended_;
 }
 
+// A batch is parsed here or by the task, as a whole.
+bool SourceReader::parses(InputBatch& batch) {
+  if (!plan_.parsed || !plan_.parse_ahead) return false;
+  if (!parses_ahead_ && batch.headers.empty()) parses_ahead_ = ring_.may_parse_ahead();
+  return parses_ahead_;
+}
+
 void SourceReader::parse(InputBatch& batch) {
-  for (ParsedRecord& record : batch.parsed)
-    if (record.kind == ParsedKind::kUnparsed) parser_->parse(record.line, batch.arena, record);
+  for (ParsedRecord& record : batch.parsed) {
+    if (record.kind != ParsedKind::kUnparsed) continue;
+    crash_point_at_record("parse.record", name_of(plan_.input), record.offset.value);
+    parser_->parse(record.line, batch.arena, record);
+  }
 }
 
 // From here on; the records before it are of another file, with columns of their own.
 Result<void> SourceReader::use_header(InputBatch& batch, std::string_view line) {
-  parse(batch);
+  if (parses(batch)) parse(batch);
+  else batch.headers.push_back({batch.parsed.size(), line});
   return parser_->header(line);
 }
 

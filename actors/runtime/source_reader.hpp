@@ -36,6 +36,7 @@ class SourceReader {
  private:
   Result<bool> read_source(InputBatch& batch);
   Result<bool> read_topic(InputBatch& batch, Duration wait);
+  bool parses(InputBatch& batch);
   void parse(InputBatch& batch);
   Result<void> use_header(InputBatch& batch, std::string_view line);
   void fetch_ahead(InputBatch& batch);
@@ -50,6 +51,7 @@ class SourceReader {
   std::unique_ptr<TopicReader> reader_;
   std::unique_ptr<LineParser> parser_;
   std::string csv_header_;  // The parser's, of a topic.
+  bool parses_ahead_ = false;  // From this batch on; before, the task parses.
   bool ended_ = false;
   mutable std::mutex identity_mutex_;
   std::string identity_;

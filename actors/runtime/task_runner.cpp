@@ -167,11 +167,30 @@ bool TaskRunner::sources_ended() {
   return any;
 }
 
+// Parses each input's first record of this start, the one at its committed position. That may be what kills the program, long
+// before the record's turn: so it is an attempt, and taken back once it is survived. False: a commit must end first.
+Result<bool> TaskRunner::meet_first_records() {
+  for (Input& input : inputs_) {
+    if (input.met || !input.plan->parsed || input.queue->waiting() == 0) continue;
+    if (slot_.in_flight()) return false;
+    input.met = true;
+    if (input.poisoned) {
+      input.queue->refuse_next(poison_refusal());
+      continue;
+    }
+    TRY(store_->count_attempt(input.plan->input));
+    input.queue->has_next();
+    TRY(store_->take_back_attempt(input.plan->input));
+  }
+  return true;
+}
+
 Result<void> TaskRunner::process_one(InputQueue& queue) {
   Input& input = input_of(queue);
   if (!input.attempted) {
     input.attempted = true;
     TRY(store_->count_attempt(input.plan->input));
+    if (careful_left_ == 0) input.ring->let_parse_ahead();
   }
   CommitSlot::Work& work = slot_.open();
   if (InputBatch* batch = queue.head_batch(); batch != input.adopted) {
@@ -184,11 +203,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   view.source = {input.plan->topic_name, input.plan->partition, queue.next_offset()};
   std::uint64_t cursor = 0;
   if (input.plan->parsed) {
-    ParsedRecord* parsed = queue.peek();
-    if (input.poisoned) {
-      parsed->kind = ParsedKind::kRefused;
-      parsed->refusal = poison_refusal();
-    }
+    const ParsedRecord* parsed = queue.peek();
     view.parsed = parsed;
     view.record.value = parsed->line;
     cursor = parsed->cursor;
@@ -200,7 +215,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
     input.poisoned = false;
     TRY(task_->process_poison(input.plan->input, view, cursor, work.transaction));
   } else {
-    crash_point_at_record(name_of(input.plan->input), view.source.offset.value);
+    crash_point_at_record("task.record", name_of(input.plan->input), view.source.offset.value);
     TRY(task_->process(input.plan->input, view, cursor, work.transaction));
   }
   const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
@@ -288,6 +303,8 @@ Result<Turn> TaskRunner::turn() {
   while (!stopping && done < kTurnRecords) {
     // Credit: while one transaction is being written, the other grows to a bound and then waits.
     if (slot_.in_flight() && (careful_left_ > 0 || full())) break;
+    TRY_ASSIGN(const bool met, meet_first_records());
+    if (!met) break;
     InputQueue* queue = choose();
     if (queue == nullptr) {
       if (!declare_idle(now)) break;
@@ -300,7 +317,9 @@ Result<Turn> TaskRunner::turn() {
     if (queue->settings().input == InputId::kLogs) status_.tick.add(after - now);
     now = after;
     if (careful_left_ > 0) {
-      --careful_left_;
+      if (--careful_left_ == 0)
+        for (Input& input : inputs_)
+          if (input.attempted) input.ring->let_parse_ahead();
       break;
     }
     if ((done & 15) == 0 && !slot_.in_flight() && commit_due(now)) break;

@@ -55,6 +55,7 @@ class TaskRunner final : public Runner {
     std::unique_ptr<InputQueue> queue;
     std::string saved_identity;
     std::int64_t saved_max = INT64_MIN;
+    bool met = false;               // Its first record of this start has been parsed, or refused unparsed.
     bool attempted = false;         // The attempt at its next record is counted.
     bool poisoned = false;          // Its next record has killed the task: refuse it unprocessed.
     InputBatch* adopted = nullptr;  // The batch whose fetched entries the stages have.
@@ -65,6 +66,7 @@ class TaskRunner final : public Runner {
   void drain_rings();
   void return_batches();
   bool declare_idle(std::int64_t now);
+  Result<bool> meet_first_records();
   Result<void> process_one(InputQueue& queue);
   Result<void> collect_commit();
   bool commit_due(std::int64_t now) const;

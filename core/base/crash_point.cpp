@@ -68,11 +68,10 @@ void pass_crash_point(std::string_view name) {
   if (name == s.name && s.record.empty() && pass == s.hit) die();
 }
 
-void pass_record(std::string_view input, std::int64_t offset) {
-  constexpr std::string_view kName = "task.record";
-  pass_crash_point(kName);
+void pass_record(std::string_view name, std::string_view input, std::int64_t offset) {
+  pass_crash_point(name);
   const Settings& s = settings();
-  if (kName == s.name && s.record == std::string(input) + '/' + std::to_string(offset)) die();
+  if (name == s.name && s.record == std::string(input) + '/' + std::to_string(offset)) die();
 }
 
 }  // namespace weir::detail

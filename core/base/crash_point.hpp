@@ -4,7 +4,8 @@
 // WEIR_CRASH_AT=NAME[:HIT] in the environment: the process gets SIGKILL at the HIT-th (default first) pass of that point.
 // Unarmed, a pass costs one load and a predictable branch. WEIR_CRASH_LOG=FILE appends the name of each point at its
 // first pass, so that a test can see which points a run reached.
-// WEIR_CRASH_AT=task.record@INPUT/OFFSET, as in task.record@logs/77: each time that record is about to be processed.
+// WEIR_CRASH_AT=task.record@INPUT/OFFSET, as in task.record@logs/77: each time that record is about to be processed,
+// parse.record@INPUT/OFFSET: each time its line is about to be parsed, on whichever thread.
 
 #include <array>
 #include <cstdint>
@@ -13,10 +14,11 @@
 namespace weir {
 
 // Every name there is; crash_point() CHECKs that its name is here, and the crash test goes through this list.
-inline constexpr std::array<std::string_view, 18> kCrashPoints = {
+inline constexpr std::array<std::string_view, 19> kCrashPoints = {
     "open.before",                 // Before the database is opened.
     "open.after",                  // Opened, nothing recovered yet.
     "recover.after_attempt",       // The attempt counter for the committed position is written, nothing processed.
+    "parse.record",                // A line is about to be parsed.
     "task.record",                 // A record is about to be processed.
     "task.before_commit",          // A transaction is closed, the committer does not have it yet.
     "commit.before_write",         // The committer has it, nothing is written.
@@ -37,15 +39,15 @@ inline constexpr std::array<std::string_view, 18> kCrashPoints = {
 namespace detail {
 extern bool crash_points_armed;  // Read once at start from the environment.
 void pass_crash_point(std::string_view name);
-void pass_record(std::string_view input, std::int64_t offset);
+void pass_record(std::string_view name, std::string_view input, std::int64_t offset);
 }  // namespace detail
 
 inline void crash_point(std::string_view name) {
   if (detail::crash_points_armed) [[unlikely]] detail::pass_crash_point(name);
 }
 
-inline void crash_point_at_record(std::string_view input, std::int64_t offset) {
-  if (detail::crash_points_armed) [[unlikely]] detail::pass_record(input, offset);
+inline void crash_point_at_record(std::string_view name, std::string_view input, std::int64_t offset) {
+  if (detail::crash_points_armed) [[unlikely]] detail::pass_record(name, input, offset);
 }
 
 }  // namespace weir

@@ -194,6 +194,8 @@ TEST_P(LogContract, CountsAttemptsAtAnInputUntilACommitTakesItsRecord) {
     EXPECT_EQ(recover(*store).attempts[0], attempt);
     ASSERT_OK(store->count_attempt(InputId::kLogs));
     if (attempt == 0) ASSERT_OK(store->count_attempt(InputId::kModels));
+    ASSERT_OK(store->count_attempt(InputId::kLogs));
+    ASSERT_OK(store->take_back_attempt(InputId::kLogs));
     store.reset();
     backend_->restart();
     EXPECT_EQ(attempts(InputId::kLogs), attempt + 1) << "a start that takes no record does not count";
