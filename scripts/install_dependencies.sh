@@ -13,7 +13,8 @@ build=(
   libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libisal-dev liblz4-dev libprotobuf-dev
   librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
-test=(clang-14 libclang-rt-14-dev llvm-14 python3)  # The fuzz targets need clang's libFuzzer; llvm-14 its symboliser.
+# The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.
+test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema)
 format=(clang-format-14)
 tidy=(clang-tidy-14)
 data=(python3 python3-venv)
