@@ -1,8 +1,11 @@
-// Goal: a learner that is a hundred times too slow grows the log, not the memory, and catches up with nothing lost.
+// Goal: a learner that is a hundred times too slow, or a consumer that does not read, grows the log, not the memory, holds nobody
+// up, and catches up with nothing lost.
 // Learning is free, and each outcome costs it a large replay batch. Inference is done long before; the learner's lag is then most
 // of the examples (a million of them in the full run).
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/end_to_end/flights_run.hpp"
@@ -82,6 +85,42 @@ TEST(Flow, ASlowLearnerLagsInTheLogNotInMemory) {
   ASSERT_FALSE(models.empty());
   EXPECT_GE(std::stoll(json_value(models.back().substr(models.back().find("\"value\":")), "model_version").substr(2)) / 1000 * 1000,
             std::int64_t(outcomes) / 2000 * 1000);
+}
+
+TEST(Flow, AConsumerThatStandsStillHoldsNobodyUp) {
+  const TemporaryDirectory directory;
+  const FlightFiles files = cut_flights(directory.path(), kSanitized ? 5'000 : 40'000);
+  FlightFiles live = files;
+  live.events = directory / "live.jsonl";
+  constexpr std::size_t kFirst = 100;
+  write_file(live.events, joined({files.event_lines.begin(), files.event_lines.begin() + kFirst}));
+  const FlightsRun run(directory / "data", live, {"sources.logs.follow=true", "sources.outcomes.follow=true", "order=arrival", "backup_interval=0"});
+  std::vector<std::string> arguments = run.arguments("run", {"--quiet"});
+  arguments.insert(arguments.begin(), weir_binary().string());
+  Process process(arguments);
+  const auto events = [&] {
+    const std::string status = run_weir({"status", "--json", "--data", run.data.string()}).out;
+    return json_value(status, "running") == "true" ? std::stoull(json_value(status, "events")) : 0;
+  };
+  ASSERT_TRUE(wait_until([&] { return events() == kFirst || !process.running(); })) << process.err();
+  Process consumer({weir_binary().string(), "tail", "predictions", "--data", run.data.string(), "--from-beginning", "--follow"});
+  consumer.wait_for_out("\"id\":");
+  consumer.send_signal(SIGSTOP);
+  const std::int64_t before = peak_mb(process.pid());
+  std::ofstream(live.events, std::ios::app | std::ios::binary) << joined({files.event_lines.begin() + kFirst, files.event_lines.end()});
+  EXPECT_TRUE(wait_until([&] { return events() == files.event_lines.size() || !process.running(); })) << events();
+  if (!kSanitized) {
+    EXPECT_LT(peak_mb(process.pid()), before + 150);
+  }
+  consumer.send_signal(SIGCONT);
+  const auto received = [&] {
+    const std::string out = consumer.out();
+    return std::size_t(std::count(out.begin(), out.end(), '\n'));
+  };
+  EXPECT_TRUE(wait_until([&] { return received() == files.event_lines.size(); })) << received();
+  process.send_signal(SIGTERM);
+  EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
+  EXPECT_EQ(consumer.wait(), (ExitStatus{0, 0})) << consumer.err();
 }
 
 }  // namespace
