@@ -15,6 +15,7 @@
 #include "core/features/knots.hpp"
 #include "core/models/model.hpp"
 #include "pipelines/config_words.hpp"
+#include "pipelines/secret.hpp"
 #include "pipelines/yaml_tree.hpp"
 
 namespace weir {
@@ -247,6 +248,17 @@ class Section {
       list.push_back(parsed);
     }
     out = std::move(list);
+  }
+  // Where a secret is. What was found instead is not shown: it may be the secret itself.
+  void secret(std::string_view key, SecretRef& out) {
+    const YamlNode* value = get(key);
+    if (value == nullptr) return;
+    if (const auto ref = value->kind == Kind::kScalar ? parse_secret_ref(value->scalar) : std::nullopt) {
+      out = *ref;
+      return;
+    }
+    ConfigProblem& problem = findings_.add(*value, path_of(key), "a value that is not shown", std::string(kSecretExpected));
+    if (value->origin > 0) problem.where = problem.where.substr(0, problem.where.find('=')) + "=…";
   }
   const YamlNode* list(std::string_view key) {
     const YamlNode* value = get(key);
