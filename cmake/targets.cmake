@@ -50,6 +50,13 @@ function(weir_test NAME)
   set_tests_properties(${NAME} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
 endfunction()
 
+# weir_kafka_test(name TIMEOUT seconds [SOURCES …] DEPS …): needs a real broker, which the test starts itself
+# (tests/support/kafka_broker.hpp). One at a time; reported as skipped, by name, where there can be no broker.
+function(weir_kafka_test NAME)
+  weir_test(${NAME} LABEL slow ${ARGN})
+  set_tests_properties(${NAME} PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK kafka)
+endfunction()
+
 # weir_bench(name DEPS …): listed in the property WEIR_BENCHES, from which bench/CMakeLists.txt makes its list.
 function(weir_bench NAME)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})

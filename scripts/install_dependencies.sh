@@ -11,7 +11,7 @@ set -euo pipefail
 build=(
   ccache cmake g++ ninja-build pkg-config
   libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libisal-dev liblz4-dev libprotobuf-dev
-  librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
+  librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 # The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.
 test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema)

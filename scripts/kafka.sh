@@ -134,6 +134,7 @@ transaction.state.log.min.isr=$isr
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 log.retention.check.interval.ms=5000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 num.network.threads=2
 num.io.threads=4
 END

@@ -1,14 +1,43 @@
 #include "storage/open_storage.hpp"
 
+#include <filesystem>
+
 #include "storage/memory_log.hpp"
 
 namespace weir {
+namespace {
+
+// The changelogs have all that is in it: it need not survive a power cut, and a damaged one is made anew.
+Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
+  if (options.read_only) return std::unique_ptr<TopicLog>(make_memory_log(options.pipeline, *options.clock));
+  options.path += "/kafka";  // A pipeline that ran on the embedded log in this directory keeps what it has.
+  options.sync = SyncPolicy::kNever;
+  std::error_code error;
+  std::filesystem::create_directories(options.path, error);
+  if (error) return Error{ErrorCode::kIo, options.path + ": " + error.message()};
+  auto log = open_embedded_log(options);
+  if (log.ok() || log.error().code != ErrorCode::kCorruption) return log;
+  std::filesystem::remove_all(options.path, error);
+  if (error) return Error{ErrorCode::kIo, options.path + ": " + error.message()};
+  std::filesystem::create_directories(options.path, error);
+  return open_embedded_log(options);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options) {
   switch (options.kind) {
     case LogKind::kEmbedded: return open_embedded_log(options.embedded);
     case LogKind::kMemory:
       return std::unique_ptr<TopicLog>(make_memory_log(options.embedded.pipeline, *options.embedded.clock));
+    case LogKind::kKafka: {
+      KafkaLogOptions kafka = options.kafka;
+      kafka.pipeline = options.embedded.pipeline;
+      kafka.clock = options.embedded.clock;
+      kafka.read_only = options.embedded.read_only;
+      TRY_ASSIGN(auto local, open_local_store(options.embedded));
+      return open_kafka_log(std::move(kafka), std::move(local));
+    }
   }
   CHECK(false);
 }

@@ -5,15 +5,17 @@
 #include <memory>
 
 #include "storage/embedded_log.hpp"
+#include "storage/kafka_log.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
 
-enum class LogKind : std::uint8_t { kEmbedded, kMemory };
+enum class LogKind : std::uint8_t { kEmbedded, kMemory, kKafka };
 
 struct StorageOptions {
   LogKind kind = LogKind::kEmbedded;
-  EmbeddedLogOptions embedded;  // kMemory takes its pipeline and clock.
+  EmbeddedLogOptions embedded;  // kMemory takes its pipeline and clock; kKafka these, read_only and, for its local store, the rest.
+  KafkaLogOptions kafka;
 };
 
 Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options);

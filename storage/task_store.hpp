@@ -38,7 +38,7 @@ class TaskStore {
   // nothing else of the transaction is changed. Sets the attempts at the inputs it has consumed from to what it says.
   virtual Result<CommitId> commit(Transaction& transaction) = 0;
 
-  // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false.
+  // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false. REQUIRES: recovered.
   virtual Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const = 0;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// The topics of one pipeline: made, described, read, shortened. Backends: embedded (RocksDB), memory (tests), later Kafka.
+// The topics of one pipeline: made, described, read, shortened. Backends: embedded (RocksDB), Kafka, memory (tests).
 
 #include <cstdint>
 #include <memory>
@@ -72,6 +72,9 @@ class TopicLog {
   // A whole copy that `weir repair` can go on from, made without stopping writers; keeps the newest `keep` copies.
   // Returns the path of the new one; kNotFound where the backend has no need of backups.
   virtual Result<std::string> backup(std::size_t keep) = 0;
+
+  // True: offsets of neighbours may differ by more than one without compaction (control records).
+  virtual bool has_gaps() const { return false; }
 
   // Makes everything committed so far survive a power cut.
   virtual Result<void> sync() = 0;

@@ -21,7 +21,20 @@ class Backend {
   virtual ~Backend() = default;
   virtual TopicLog& log() = 0;
   virtual void restart() = 0;
+  bool gaps() { return log().has_gaps(); }
+  virtual bool own_clock() const { return true; }   // Append times and retention follow the clock that was given.
 };
+
+// A backend as the contract suite runs over it.
+struct BackendKind {
+  const char* name;
+  std::function<std::unique_ptr<Backend>(const Clock&)> make;
+  bool own_clock = true;
+  std::uint64_t model_seeds = 6;   // How long it runs beside the naive model.
+  int model_operations = 250;
+};
+// Each executable of the contract suite links one definition of it.
+std::vector<BackendKind> contract_backends();
 
 class MemoryBackend final : public Backend {
  public:

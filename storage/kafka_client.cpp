@@ -1,0 +1,275 @@
+#include "storage/kafka_client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <thread>
+
+#include "storage/kafka_errors.hpp"
+
+namespace weir {
+namespace {
+
+constexpr Duration kAskAgainAfter = std::chrono::milliseconds(20);
+constexpr int kCallLimitMs = 5000;  // One call; calls are repeated until reach_limit.
+
+int call_limit_ms(const KafkaLogOptions& options) { return std::clamp(milliseconds(options.reach_limit), 1, kCallLimitMs); }
+
+void keep_last_words(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  constexpr int kWarning = 4;
+  auto* words = static_cast<KafkaLastWords*>(rd_kafka_opaque(client));
+  if (words == nullptr || level > kWarning) return;
+  // "ERROR" repeats in general terms what "FAIL" has said in particular ones.
+  if (std::string_view(facility) == "ERROR" && !words->get().empty()) return;
+  words->set(std::string(facility) + ": " + text);
+}
+
+// Repeats `call` (rd_kafka_resp_err_t()) while the table says that it may work later.
+template <class Call>
+Result<void> until_it_works(Duration limit, const std::string& what, const KafkaHandle& handle, Call&& call) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const rd_kafka_resp_err_t code = call();
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    KafkaFailure failure = classify(code, {}, what);
+    if (failure.action == KafkaAction::kStop || std::chrono::steady_clock::now() >= until) {
+      failure.error.what += handle.said();
+      return std::move(failure.error);
+    }
+    std::this_thread::sleep_for(kAskAgainAfter);  // The call itself waited, unless it was refused at once.
+  }
+}
+
+Result<void> error_of_topics(const rd_kafka_topic_result_t* const* results, std::size_t count, std::string_view what,
+                             rd_kafka_resp_err_t fine) {
+  for (std::size_t i = 0; i < count; ++i)
+    if (const auto code = rd_kafka_topic_result_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR && code != fine) {
+      const char* text = rd_kafka_topic_result_error_string(results[i]);
+      return kafka_error(code, what, text != nullptr ? text : "");
+    }
+  return {};
+}
+
+}  // namespace
+
+void KafkaLastWords::set(std::string text) {
+  std::lock_guard lock(mutex_);
+  text_ = std::move(text);
+}
+std::string KafkaLastWords::get() const {
+  std::lock_guard lock(mutex_);
+  return text_;
+}
+std::string KafkaHandle::said() const {
+  const std::string text = words->get();
+  return text.empty() ? text : "; the client said: " + text;
+}
+
+int milliseconds(Duration d) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  return static_cast<int>(std::clamp<std::int64_t>(ms, 0, std::numeric_limits<int>::max()));
+}
+
+Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_type_t type, const KafkaProperties& own,
+                                      void (*prepare)(rd_kafka_conf_t*)) {
+  KafkaProperties all = {
+      {"bootstrap.servers", options.brokers},
+      {"client.id", "weir-" + options.pipeline},
+      {"socket.nagle.disable", "true"},
+      {"reconnect.backoff.ms", "50"},
+      {"reconnect.backoff.max.ms", "1000"},
+      {"topic.metadata.refresh.interval.ms", "60000"},
+      {"log_level", "4"},
+  };
+  for (const auto& [name, value] : own) all[name] = value;
+  for (const auto& [name, value] : options.properties) all[name] = value;
+  KafkaPtr<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+  std::array<char, 512> text;
+  for (const auto& [name, value] : all)
+    if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text.data(), text.size()) != RD_KAFKA_CONF_OK) {
+      // The client's text may hold the value, and the value may be a secret.
+      const bool ours = options.properties.find(name) == options.properties.end();
+      return Error{ErrorCode::kConfig, "Kafka client property '" + name + "': refused" + (ours ? std::string(": ") + text.data() : "")};
+    }
+  KafkaHandle handle;
+  rd_kafka_conf_set_opaque(conf.get(), handle.words.get());
+  rd_kafka_conf_set_log_cb(conf.get(), keep_last_words);
+  if (prepare != nullptr) prepare(conf.get());
+  handle.client.reset(rd_kafka_new(type, conf.get(), text.data(), text.size()));
+  if (!handle.client) return Error{ErrorCode::kConfig, std::string("Kafka client: ") + text.data()};
+  conf.release();  // Now the client's.
+  return handle;
+}
+
+Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaLogOptions& options) {
+  std::unique_ptr<KafkaAdmin> out(new KafkaAdmin(options));
+  // A consumer, so that it asks for ends as a reader of committed data.
+  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_CONSUMER,
+                                             {{"group.id", "weir." + options.pipeline + ".admin"},
+                                              {"isolation.level", "read_committed"},
+                                              {"enable.auto.commit", "false"}}));
+  TRY(until_it_works(options.reach_limit, "looking for brokers at '" + options.brokers + "'", out->handle_, [&] {
+    const rd_kafka_metadata_t* found = nullptr;
+    const auto code = rd_kafka_metadata(out->handle_.get(), 0, nullptr, &found, call_limit_ms(options));
+    if (found != nullptr) rd_kafka_metadata_destroy(found);
+    return code;
+  }));
+  if (char* id = rd_kafka_clusterid(out->handle_.get(), call_limit_ms(options)); id != nullptr) {
+    out->cluster_id_ = id;
+    rd_kafka_mem_free(out->handle_.get(), id);
+  }
+  return out;
+}
+
+Result<std::map<std::string, std::int32_t>> KafkaAdmin::partitions(const std::vector<std::string>& topics) const {
+  std::map<std::string, std::int32_t> out;
+  const std::string what = "metadata of " + (topics.size() == 1 ? "topic '" + topics[0] + "'" : "the pipeline's topics");
+  for (const std::string& topic : topics) {
+    KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
+    if (!handle) return kafka_error(rd_kafka_last_error(), what);
+    rd_kafka_resp_err_t of_topic = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::int32_t count = 0;
+    TRY(until_it_works(options_.reach_limit, what, handle_, [&] {
+      const rd_kafka_metadata_t* raw = nullptr;
+      const auto code = rd_kafka_metadata(handle_.get(), 0, handle.get(), &raw, call_limit_ms(options_));
+      if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+      const KafkaPtr<const rd_kafka_metadata_t> found(raw);
+      of_topic = found->topic_cnt == 1 ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+      count = found->topic_cnt == 1 ? found->topics[0].partition_cnt : 0;
+      return of_topic == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ? of_topic : RD_KAFKA_RESP_ERR_NO_ERROR;
+    }));
+    if (of_topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || of_topic == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) continue;
+    if (of_topic != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_error(of_topic, what);
+    if (count > 0) out[topic] = count;
+  }
+  return out;
+}
+
+template <class Send>
+Result<KafkaPtr<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send) const {
+  KafkaPtr<rd_kafka_event_t> answer;
+  TRY(until_it_works(options_.reach_limit, std::string(what), handle_, [&] {
+    const KafkaPtr<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle_.get()));
+    const KafkaPtr<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(handle_.get(), op));
+    std::array<char, 256> text;
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), 2 * kCallLimitMs, text.data(), text.size());
+    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS)
+      rd_kafka_AdminOptions_set_operation_timeout(options.get(), 2 * kCallLimitMs, text.data(), text.size());
+    send(options.get(), queue.get());
+    answer.reset(rd_kafka_queue_poll(queue.get(), 3 * kCallLimitMs));
+    return answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+  }));
+  return answer;
+}
+
+Result<void> KafkaAdmin::create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings) const {
+  std::array<char, 256> text;
+  const std::string what = "creating topic '" + topic + "'";
+  KafkaPtr<rd_kafka_NewTopic_t> made(rd_kafka_NewTopic_new(topic.c_str(), partitions, /*the brokers' default*/ -1, text.data(), text.size()));
+  if (!made) return Error{ErrorCode::kConfig, "Kafka, " + what + ": " + text.data()};
+  for (const auto& [name, value] : settings) rd_kafka_NewTopic_set_config(made.get(), name.c_str(), value.c_str());
+  rd_kafka_NewTopic_t* list[] = {made.get()};
+  TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, what, [&](auto* options, auto* queue) {
+               rd_kafka_CreateTopics(handle_.get(), list, 1, options, queue);
+             }));
+  std::size_t count = 0;
+  const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
+  TRY(error_of_topics(results, count, what, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS));
+  return wait_for_leaders(topic, partitions);
+}
+
+Result<void> KafkaAdmin::add_partitions(const std::string& topic, std::int32_t to) const {
+  std::array<char, 256> text;
+  const std::string what = "adding partitions to topic '" + topic + "'";
+  const KafkaPtr<rd_kafka_NewPartitions_t> more(
+      rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(to), text.data(), text.size()));
+  if (!more) return Error{ErrorCode::kConfig, "Kafka, " + what + ": " + text.data()};
+  rd_kafka_NewPartitions_t* list[] = {more.get()};
+  TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, what, [&](auto* options, auto* queue) {
+               rd_kafka_CreatePartitions(handle_.get(), list, 1, options, queue);
+             }));
+  std::size_t count = 0;
+  const auto* results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(answer.get()), &count);
+  TRY(error_of_topics(results, count, what, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS));  // Another process was quicker.
+  return wait_for_leaders(topic, to);
+}
+
+Result<void> KafkaAdmin::wait_for_leaders(const std::string& topic, std::int32_t partitions) const {
+  const KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
+  if (!handle) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
+  return until_it_works(options_.reach_limit, "leaders of topic '" + topic + "'", handle_, [&] {
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto code = rd_kafka_metadata(handle_.get(), 0, handle.get(), &raw, call_limit_ms(options_));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    const KafkaPtr<const rd_kafka_metadata_t> found(raw);
+    if (found->topic_cnt != 1 || found->topics[0].err != RD_KAFKA_RESP_ERR_NO_ERROR || found->topics[0].partition_cnt < partitions)
+      return RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    for (int i = 0; i < found->topics[0].partition_cnt; ++i)
+      if (found->topics[0].partitions[i].leader < 0) return RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  });
+}
+
+Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::settings(const std::string& topic) const {
+  const std::string what = "settings of topic '" + topic + "'";
+  const KafkaPtr<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  rd_kafka_ConfigResource_t* list[] = {resource.get()};
+  TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, what, [&](auto* options, auto* queue) {
+               rd_kafka_DescribeConfigs(handle_.get(), list, 1, options, queue);
+             }));
+  std::size_t count = 0;
+  const auto* found = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
+  std::map<std::string, Setting> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const auto code = rd_kafka_ConfigResource_error(found[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* text = rd_kafka_ConfigResource_error_string(found[i]);
+      return kafka_error(code, what, text != nullptr ? text : "");
+    }
+    std::size_t entries = 0;
+    const auto* entry = rd_kafka_ConfigResource_configs(found[i], &entries);
+    for (std::size_t j = 0; j < entries; ++j) {
+      const char* value = rd_kafka_ConfigEntry_value(entry[j]);
+      out[rd_kafka_ConfigEntry_name(entry[j])] = {value != nullptr ? value : "",
+                                                  rd_kafka_ConfigEntry_source(entry[j]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG};
+    }
+  }
+  return out;
+}
+
+Result<void> KafkaAdmin::change_settings(const std::string& topic, const KafkaProperties& changes) const {
+  // AlterConfigs puts all of a topic's own settings in place of the old ones: those that stay are given again.
+  TRY_ASSIGN(const auto now, settings(topic));
+  KafkaProperties all;
+  for (const auto& [name, setting] : now)
+    if (setting.own) all[name] = setting.value;
+  for (const auto& [name, value] : changes) all[name] = value;
+  const std::string what = "changing settings of topic '" + topic + "'";
+  const KafkaPtr<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  for (const auto& [name, value] : all) rd_kafka_ConfigResource_set_config(resource.get(), name.c_str(), value.c_str());
+  rd_kafka_ConfigResource_t* list[] = {resource.get()};
+  TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_ALTERCONFIGS, what, [&](auto* options, auto* queue) {
+               rd_kafka_AlterConfigs(handle_.get(), list, 1, options, queue);
+             }));
+  std::size_t count = 0;
+  const auto* results = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(answer.get()), &count);
+  for (std::size_t i = 0; i < count; ++i)
+    if (const auto code = rd_kafka_ConfigResource_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* text = rd_kafka_ConfigResource_error_string(results[i]);
+      return kafka_error(code, what, text != nullptr ? text : "");
+    }
+  return {};
+}
+
+Result<KafkaAdmin::Watermarks> KafkaAdmin::watermarks(const std::string& topic, PartitionId partition) const {
+  return query_watermarks(handle_, topic, partition, options_.reach_limit);
+}
+
+Result<KafkaAdmin::Watermarks> query_watermarks(const KafkaHandle& handle, const std::string& topic, PartitionId partition, Duration limit) {
+  std::int64_t low = 0, high = 0;
+  TRY(until_it_works(limit, "ends of topic '" + topic + "' partition " + std::to_string(partition.value), handle, [&] {
+    return rd_kafka_query_watermark_offsets(handle.get(), topic.c_str(), partition.value, &low, &high, std::clamp(milliseconds(limit), 1, kCallLimitMs));
+  }));
+  return KafkaAdmin::Watermarks{Offset(low), Offset(high)};
+}
+
+}  // namespace weir

@@ -1,0 +1,62 @@
+#pragma once
+// What the parts of the Kafka log share: options, administration, topics, the local store. Internal to the kafka_* files.
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/kafka_client.hpp"
+#include "storage/kafka_log.hpp"
+
+namespace weir {
+
+// How far this process knows a partition to be committed: the brokers tell readers a moment after they have told the writer.
+class CommittedEnd {
+ public:
+  Offset get() const { return Offset(end_.load(std::memory_order_acquire)); }
+  void raise(Offset to) {
+    std::int64_t now = end_.load(std::memory_order_relaxed);
+    while (now < to.value && !end_.compare_exchange_weak(now, to.value, std::memory_order_release)) {}
+  }
+
+ private:
+  std::atomic<std::int64_t> end_{0};
+};
+
+struct KafkaTopic {
+  explicit KafkaTopic(TopicSpec s) : spec(std::move(s)), ends(static_cast<std::size_t>(spec.partitions)) {}
+  const TopicSpec spec;  // Without its retention: the brokers have that.
+  std::vector<CommittedEnd> ends;
+};
+
+struct KafkaCore {
+  KafkaLogOptions options;
+  std::unique_ptr<TopicLog> local;
+  std::unique_ptr<KafkaAdmin> admin;
+  mutable std::mutex mutex;
+  std::array<std::unique_ptr<KafkaTopic>, kTopicCount> topics;  // Those met so far; made under `mutex`, never removed.
+  std::set<std::pair<std::string, std::int32_t>> open_tasks;
+  // The oldest offsets of the topics as the last retention found them, by topic and partition; and how often it looked.
+  std::array<std::vector<Offset>, kTopicCount> begins;
+  std::uint64_t begins_version = 0;
+
+  // REQUIRES: mutex held.
+  std::string name_of(Topic topic) const {
+    const auto own = options.topic_names.find(topic);
+    return own != options.topic_names.end() ? own->second : options.pipeline + "." + std::string(short_name(topic));
+  }
+  // kNotFound: was never created.
+  Result<KafkaTopic*> topic(Topic topic);
+};
+
+// A reader of any topic by its name. `known_end`: may be null; outlives the reader.
+Result<std::unique_ptr<TopicReader>> make_kafka_reader(const KafkaLogOptions& options, const std::string& topic, PartitionId partition,
+                                                       Offset from, const CommittedEnd* known_end);
+std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec);
+
+}  // namespace weir

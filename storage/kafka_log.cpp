@@ -1,0 +1,201 @@
+#include "storage/kafka_log.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "storage/kafka_core.hpp"
+#include "storage/kafka_errors.hpp"
+#include "storage/positions.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kForEver = "-1";
+
+std::string text_of(std::uint64_t value) { return std::to_string(value); }
+
+// Retention in the brokers' words. They drop closed segments only: these must be shorter than what they are to drop.
+KafkaProperties settings_of(const Retention& retention) {
+  KafkaProperties out;
+  out["cleanup.policy"] = retention.compact ? "compact" : "delete";
+  const std::int64_t age_ms = retention.age ? std::max<std::int64_t>(1, retention.age->count() / 1000) : -1;
+  if (retention.compact) {
+    if (retention.age) out["delete.retention.ms"] = std::to_string(age_ms);
+    out["retention.ms"] = kForEver;
+  } else {
+    out["retention.ms"] = retention.age ? std::to_string(age_ms) : std::string(kForEver);
+  }
+  out["retention.bytes"] = retention.bytes ? text_of(*retention.bytes) : std::string(kForEver);
+  constexpr std::int64_t kWeekMs = 7 * 24 * 3'600'000;
+  out["segment.ms"] = std::to_string(retention.age ? std::clamp<std::int64_t>(age_ms / 8, 1000, kWeekMs) : kWeekMs);
+  out["segment.bytes"] = text_of(retention.bytes ? std::clamp<std::uint64_t>(*retention.bytes / 8, 1u << 20, 1u << 30) : 1u << 30);
+  return out;
+}
+
+template <class Number>
+std::optional<Number> number_of(const std::map<std::string, KafkaAdmin::Setting>& settings, const std::string& name) {
+  const auto found = settings.find(name);
+  Number out{};
+  if (found == settings.end()) return std::nullopt;
+  const std::string& text = found->second.value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return out;
+}
+
+Retention retention_of(const std::map<std::string, KafkaAdmin::Setting>& settings) {
+  Retention out;
+  const auto policy = settings.find("cleanup.policy");
+  out.compact = policy != settings.end() && policy->second.value.find("compact") != std::string::npos;
+  const std::string age = out.compact ? "delete.retention.ms" : "retention.ms";
+  const auto own = settings.find(age);
+  const auto age_ms = number_of<std::int64_t>(settings, age);
+  if (age_ms && *age_ms >= 0 && (!out.compact || own->second.own)) out.age = std::chrono::milliseconds(*age_ms);
+  if (const auto bytes = number_of<std::int64_t>(settings, "retention.bytes"); bytes && *bytes >= 0) out.bytes = static_cast<std::uint64_t>(*bytes);
+  return out;
+}
+
+class KafkaLog final : public TopicLog {
+ public:
+  explicit KafkaLog(std::shared_ptr<KafkaCore> core) : core_(std::move(core)) {}
+
+  Result<void> create(const TopicSpec& spec) override {
+    TRY(check_spec(spec));
+    {
+      std::lock_guard lock(core_->mutex);
+      if (spec.name != core_->name_of(spec.topic)) core_->options.topic_names[spec.topic] = spec.name;
+    }
+    TRY_ASSIGN(const auto found, core_->admin->partitions({spec.name}));
+    if (found.empty()) {
+      if (core_->options.read_only) return Error{ErrorCode::kNotFound, "topic '" + spec.name + "' is not there"};
+      KafkaProperties settings = settings_of(spec.retention);
+      settings["message.timestamp.type"] = "LogAppendTime";
+      settings["max.message.bytes"] = "4194304";
+      TRY(core_->admin->create(spec.name, spec.partitions, settings));
+      TRY(core_->topic(spec.topic));
+      return {};
+    }
+    if (found.begin()->second != spec.partitions)
+      return Error{ErrorCode::kConfig, "topic '" + spec.name + "' has " + std::to_string(found.begin()->second) + " partitions, the config says " +
+                                           std::to_string(spec.partitions) + ": expected the same number; set log.partitions, or use another topic"};
+    TRY(core_->topic(spec.topic));
+    if (core_->options.read_only) return {};
+    return check_settings(spec);
+  }
+
+  Result<TopicDescription> describe(Topic topic) const override {
+    TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
+    return describe(*found);
+  }
+
+  std::vector<TopicDescription> list() const override {
+    std::vector<TopicDescription> out;
+    for (const TopicTraits& traits : topic_table())
+      if (auto description = describe(traits.topic); description.ok()) out.push_back(std::move(*description));
+    return out;
+  }
+
+  Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override {
+    TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
+    TRY(check_partition(found->spec, partition));
+    return make_kafka_reader(core_->options, found->spec.name, partition, from, &found->ends[static_cast<std::size_t>(partition.value)]);
+  }
+
+  Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) override {
+    TRY(check_task(spec));
+    {
+      std::lock_guard lock(core_->mutex);
+      if (!core_->open_tasks.emplace(spec.name, spec.partition.value).second) return task_in_use(spec);
+    }
+    return make_kafka_task_store(core_, spec);
+  }
+
+  // The brokers do the rest by themselves.
+  Result<void> apply_retention(const std::vector<Floor>&) override {
+    std::array<std::vector<Offset>, kTopicCount> begins;
+    for (std::size_t i = 0; i < kTopicCount; ++i) {
+      const KafkaTopic* topic = nullptr;
+      {
+        std::lock_guard lock(core_->mutex);
+        topic = core_->topics[i].get();
+      }
+      if (topic == nullptr) continue;
+      for (std::int32_t p = 0; p < topic->spec.partitions; ++p) {
+        TRY_ASSIGN(const auto marks, core_->admin->watermarks(topic->spec.name, PartitionId(p)));
+        begins[i].push_back(marks.begin);
+      }
+    }
+    std::lock_guard lock(core_->mutex);
+    core_->begins = std::move(begins);
+    ++core_->begins_version;
+    return {};
+  }
+
+  Result<std::string> backup(std::size_t) override {
+    return Error{ErrorCode::kNotFound, "the log on Kafka has no backups: the brokers keep what was written, and the changelogs the state"};
+  }
+  bool has_gaps() const override { return true; }
+  Result<void> sync() override { return {}; }
+
+ private:
+  Result<TopicDescription> describe(const KafkaTopic& topic) const {
+    TopicDescription out{topic.spec, {}};
+    TRY_ASSIGN(const auto settings, core_->admin->settings(topic.spec.name));
+    out.spec.retention = retention_of(settings);
+    for (std::int32_t p = 0; p < topic.spec.partitions; ++p) {
+      TRY_ASSIGN(const auto marks, core_->admin->watermarks(topic.spec.name, PartitionId(p)));
+      PartitionDescription partition;
+      partition.partition = PartitionId(p);
+      partition.begin = marks.begin;
+      partition.end = std::max(marks.end, topic.ends[static_cast<std::size_t>(p)].get());
+      out.partitions.push_back(partition);
+    }
+    return out;
+  }
+
+  // A topic under the pipeline's own name follows the config. Somebody else's is only looked at.
+  Result<void> check_settings(const TopicSpec& spec) const {
+    TRY_ASSIGN(const auto now, core_->admin->settings(spec.name));
+    const bool own = spec.name == core_->options.pipeline + "." + std::string(short_name(spec.topic));
+    const auto stamps = now.find("message.timestamp.type");
+    if (own && stamps != now.end() && stamps->second.value != "LogAppendTime")
+      return Error{ErrorCode::kConfig, "topic '" + spec.name + "' has message.timestamp.type=" + stamps->second.value +
+                                           "; expected LogAppendTime: retention would count event time. Change the topic's setting, or delete the topic"};
+    if (!own) return {};
+    KafkaProperties changes;
+    for (const auto& [name, value] : settings_of(spec.retention)) {
+      const auto found = now.find(name);
+      if (found == now.end() || found->second.value != value) changes[name] = value;
+    }
+    return changes.empty() ? Result<void>() : core_->admin->change_settings(spec.name, changes);
+  }
+
+  std::shared_ptr<KafkaCore> core_;
+};
+
+}  // namespace
+
+Result<KafkaTopic*> KafkaCore::topic(Topic topic) {
+  std::string name;
+  {
+    std::lock_guard lock(mutex);
+    if (KafkaTopic* known = topics[index_of(topic)].get(); known != nullptr) return known;
+    name = name_of(topic);
+  }
+  TRY_ASSIGN(const auto found, admin->partitions({name}));
+  if (found.empty()) return Error{ErrorCode::kNotFound, "topic '" + name + "' was never created"};
+  std::lock_guard lock(mutex);
+  auto& known = topics[index_of(topic)];
+  if (!known) known = std::make_unique<KafkaTopic>(TopicSpec{topic, name, found.begin()->second, {}});
+  return known.get();
+}
+
+Result<std::unique_ptr<TopicLog>> open_kafka_log(KafkaLogOptions options, std::unique_ptr<TopicLog> local) {
+  auto core = std::make_shared<KafkaCore>();
+  core->options = std::move(options);
+  core->local = std::move(local);
+  TRY_ASSIGN(core->admin, KafkaAdmin::open(core->options));
+  return std::unique_ptr<TopicLog>(std::make_unique<KafkaLog>(std::move(core)));
+}
+
+}  // namespace weir

@@ -1,0 +1,435 @@
+#include <algorithm>
+#include <random>
+
+#include "storage/kafka_changelog.hpp"
+#include "storage/kafka_core.hpp"
+#include "storage/kafka_transactions.hpp"
+#include "storage/positions.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kRestoreBytes = 4u << 20;   // Of one write into the local store while it is filled.
+constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
+constexpr std::size_t kForgottenMax = 1000;       // Order entries erased by one commit.
+constexpr Duration kDeleteRetention = std::chrono::hours(7 * 24);  // Tombstones of the changelog.
+
+// The task's state, in the local store under a letter of its own.
+class KafkaState final : public StateReader {
+ public:
+  KafkaState(std::shared_ptr<const StateReader> local, std::shared_ptr<const std::atomic<std::uint64_t>> last_commit)
+      : local_(std::move(local)), last_commit_(std::move(last_commit)) {}
+
+  Result<bool> get(std::string_view key, std::string& value) const override { return local_->get(full(key), value); }
+  Result<void> get_many(std::span<const std::string_view> keys, std::vector<std::string>& values,
+                        std::vector<char>& found) const override {
+    std::vector<std::string> all;
+    all.reserve(keys.size());
+    for (const std::string_view key : keys) all.push_back(full(key));
+    const std::vector<std::string_view> views(all.begin(), all.end());
+    return local_->get_many(views, values, found);
+  }
+  Result<void> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& fn) const override {
+    return local_->scan(full(prefix), [&](std::string_view key, std::string_view value) { return fn(key.substr(1), value); });
+  }
+  CommitId visible() const override { return CommitId(last_commit_->load(std::memory_order_acquire)); }
+
+ private:
+  static std::string full(std::string_view key) {
+    std::string out;
+    out.reserve(key.size() + 1);
+    return out.append(kChangelogState).append(key);
+  }
+  const std::shared_ptr<const StateReader> local_;
+  const std::shared_ptr<const std::atomic<std::uint64_t>> last_commit_;
+};
+
+class KafkaTaskStore final : public TaskStore {
+ public:
+  KafkaTaskStore(std::shared_ptr<KafkaCore> core, TaskSpec spec)
+      : core_(std::move(core)),
+        spec_(std::move(spec)),
+        changelog_(core_->options.pipeline + "." + spec_.name + ".changelog"),
+        label_(spec_.name + "/" + std::to_string(spec_.partition.value)),
+        transactions_(core_->options, core_->options.pipeline + "." + spec_.name + "." + std::to_string(spec_.partition.value)) {}
+
+  ~KafkaTaskStore() override {
+    local_.reset();  // Before somebody else may open the task.
+    std::lock_guard lock(core_->mutex);
+    core_->open_tasks.erase({spec_.name, spec_.partition.value});
+  }
+
+  Result<Recovered> recover() override {
+    owner_ = 0;
+    TRY(make_changelog());
+    if (!read_only()) TRY(transactions_.fence());
+    TRY(open_local());
+    TRY(catch_up());
+    if (!read_only()) TRY(take_over());
+    last_commit_->store(entry_.last_commit.value, std::memory_order_release);
+    return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_state_, last_commit_), entry_.attempts};
+  }
+
+  Result<void> count_attempt(InputId input) override {
+    if (read_only()) return refuse_write();
+    ChangelogTaskEntry next = entry_;
+    ++next.attempts[static_cast<std::size_t>(input)];
+    Transaction nothing;
+    return write(nothing, {}, std::move(next), {});
+  }
+
+  Result<CommitId> commit(Transaction& transaction) override {
+    if (read_only()) return refuse_write().error();
+    TRY_ASSIGN(std::vector<Append> appends, appends_of(transaction));
+    ChangelogTaskEntry next = entry_;
+    next.last_commit = entry_.last_commit.next();
+    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = 0;
+    merge_positions(transaction.consumed, next.positions);
+    TRY_ASSIGN(const std::vector<std::string> forgotten, order_to_forget());
+    TRY(write(transaction, std::move(appends), std::move(next), forgotten));
+    return entry_.last_commit;
+  }
+
+  Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const override {
+    CHECK(local_state_ != nullptr);
+    Result<void> decoded;
+    TRY(local_state_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+      ChangelogOrderEntry entry;
+      if (!decode(body, entry)) {
+        decoded = malformed("an order entry");
+        return false;
+      }
+      return fn(changelog_order_commit(key), entry.order);
+    }));
+    return decoded;
+  }
+
+ private:
+  struct Append {
+    KafkaTopic* topic = nullptr;
+    PartitionId partition;
+    const RecordBatch* records = nullptr;
+    KafkaAppended appended;
+  };
+
+  bool read_only() const { return core_->options.read_only; }
+  Result<void> refuse_write() const {
+    return Error{ErrorCode::kIo, "task " + label_ + ": the log was opened for reading only"};
+  }
+  std::string where() const { return "topic '" + changelog_ + "' partition " + std::to_string(spec_.partition.value); }
+  Error malformed(std::string_view what) const {
+    return {ErrorCode::kCorruption, "local store of task " + label_ + ": " + std::string(what) + " is malformed; remove the local store, it is filled again from " + where()};
+  }
+
+  Result<void> make_changelog() {
+    const std::int32_t needed = std::max(core_->options.partitions, spec_.partition.value + 1);
+    TRY_ASSIGN(const auto found, core_->admin->partitions({changelog_}));
+    const auto at = found.find(changelog_);
+    has_changelog_ = at != found.end() && at->second > spec_.partition.value;
+    if (has_changelog_ || read_only()) return {};
+    if (at == found.end())
+      TRY(core_->admin->create(changelog_, needed,
+                               {{"cleanup.policy", "compact"},
+                                {"message.timestamp.type", "LogAppendTime"},
+                                {"delete.retention.ms", std::to_string(milliseconds(kDeleteRetention))},
+                                {"segment.bytes", std::to_string(64 << 20)},
+                                {"segment.ms", "3600000"},  // What is in the open segment is not compacted.
+                                {"max.message.bytes", "4194304"}}));
+    else
+      TRY(core_->admin->add_partitions(changelog_, needed));
+    has_changelog_ = true;
+    return {};
+  }
+
+  Result<void> open_local() {
+    if (!local_) {
+      TRY_ASSIGN(local_, core_->local->open_task(spec_));
+    }
+    TRY_ASSIGN(Recovered recovered, local_->recover());
+    local_state_ = std::move(recovered.state);
+    stamp_ = {};
+    entry_ = {};
+    std::string body;
+    TRY_ASSIGN(const bool stamped, local_state_->get(kLocalStamp, body));
+    if (!stamped) return {};
+    if (!decode(body, stamp_)) return malformed("the stamp");
+    TRY_ASSIGN(const bool known, local_state_->get(kChangelogTask, body));
+    if (known && !decode(body, entry_)) return malformed("the task entry");
+    return {};
+  }
+
+  // Brings the local store and `entry_` to the end of what is committed in the changelog.
+  Result<void> catch_up() {
+    if (!has_changelog_) return {};
+    TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
+    const std::int64_t now_us = core_->options.clock->wall_us();
+    const bool fits = stamp_.cluster == core_->admin->cluster_id() && stamp_.next >= marks.begin && stamp_.next <= marks.end &&
+                      stamp_.time_us > now_us - kDeleteRetention.count() / 2;
+    if (!fits) {
+      TRY(wipe());
+      stamp_ = {core_->admin->cluster_id(), marks.begin, now_us};
+    }
+    if (stamp_.next >= marks.end) return {};
+    TRY_ASSIGN(const auto reader, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
+    while (reader->position() < marks.end) {
+      TRY_ASSIGN(const auto batch, reader->poll(std::chrono::seconds(1)));
+      if (batch == nullptr) continue;  // A named error once nothing comes for too long.
+      Result<void> taken;
+      const bool whole = batch->for_each([&](Offset, const Record& record) {
+        if (taken.ok()) taken = take(record);
+      });
+      TRY(taken);
+      CHECK(whole);
+      if (restored_.state.bytes() >= kRestoreBytes) TRY(store_local(reader->position()));
+    }
+    return store_local(reader->position());
+  }
+
+  Result<void> take(const Record& record) {
+    if (record.erases) {
+      restored_.state.erase("", record.key);
+      return {};
+    }
+    TRY_ASSIGN(const std::string_view body, unseal_changelog(record.key, record.value, where()));
+    if (record.key == kChangelogTask && !decode(body, entry_))
+      return Error{ErrorCode::kCorruption, where() + ": a malformed task entry"};
+    restored_.state.put("", record.key, body);
+    return {};
+  }
+
+  // Writes what `restored_` holds, and the stamp with it.
+  Result<void> store_local(Offset next) {
+    stamp_.next = next;
+    stamp_.time_us = core_->options.clock->wall_us();
+    body_.clear();
+    encode(stamp_, body_);
+    restored_.state.put("", kLocalStamp, body_.view());
+    const auto stored = local_->commit(restored_);
+    restored_.clear();
+    if (!stored.ok()) return stored.error();
+    return {};
+  }
+
+  Result<void> wipe() {
+    entry_ = {};
+    for (;;) {
+      TRY(local_state_->scan("", [&](std::string_view key, std::string_view) {
+        restored_.state.erase("", key);
+        return restored_.state.bytes() < kRestoreBytes;
+      }));
+      if (restored_.state.empty()) return {};
+      const auto stored = local_->commit(restored_);
+      restored_.clear();
+      if (!stored.ok()) return stored.error();
+    }
+  }
+
+  Result<std::vector<Append>> appends_of(const Transaction& transaction) {
+    std::vector<Append> out;
+    const auto add = [&](Topic topic, PartitionId partition, const RecordBatch& records) -> Result<void> {
+      if (records.empty()) return {};
+      KafkaTopic*& found = topics_[index_of(topic)];
+      if (found == nullptr) {
+        TRY_ASSIGN(found, core_->topic(topic));
+      }
+      if (partition.value < 0 || partition.value >= found->spec.partitions)
+        return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " + std::to_string(partition.value) + " of topic '" +
+                                             found->spec.name + "', which has " + std::to_string(found->spec.partitions)};
+      out.push_back({found, partition, &records, {}});
+      return {};
+    };
+    for (std::size_t i = 0; i < kTopicCount; ++i) TRY(add(static_cast<Topic>(i), spec_.partition, transaction.records[i]));
+    for (const RoutedBatch& batch : transaction.routed) TRY(add(batch.topic, batch.partition, batch.records));
+    return out;
+  }
+
+  // The same transaction until it is committed, or an error says that nothing of it is.
+  Result<void> write(Transaction& transaction, std::vector<Append> appends, ChangelogTaskEntry next, const std::vector<std::string>& forgotten) {
+    if (lost_) {
+      TRY(find_again());
+      if (entry_ == next) return finish(appends);  // This very one had been committed.
+    }
+    make_changes(transaction, next, forgotten);
+    TRY(transactions_.warm(changelog_));
+    for (const Append& append : appends) TRY(transactions_.warm(append.topic->spec.name));
+    KafkaAppended changelog_end;
+    const auto fill = [&](KafkaProducer& producer) -> std::optional<KafkaFailure> {
+      for (Append& append : appends)
+        if (auto failure = append_all(producer, append)) return failure;
+      changelog_end = {};
+      return append_changes(producer, changelog_end);
+    };
+    for (int unknown = 0;; ++unknown) {
+      TRY_ASSIGN(const auto outcome, transactions_.write(fill));
+      if (outcome == KafkaTransactions::Outcome::kCommitted) break;
+      lost_ = true;
+      if (unknown == kUnknownMax)
+        return Error{ErrorCode::kUnavailable, "Kafka, commit of task " + label_ + ": its outcome was unknown " + std::to_string(unknown + 1) + " times in a row"};
+      TRY(find_again());
+      if (entry_ == next) return finish(appends);  // It had been committed, and the local store has it from the changelog.
+    }
+    entry_ = std::move(next);
+    std::swap(restored_.state, changes_local_);
+    // An acknowledgement that was lost and came again names no offset: then some are read once more after a restart.
+    TRY(store_local(std::max(stamp_.next, Offset(changelog_end.last).next())));
+    return finish(appends);
+  }
+
+  Result<void> finish(const std::vector<Append>& appends) {
+    for (const Append& append : appends)
+      if (append.appended.last >= 0) append.topic->ends[static_cast<std::size_t>(append.partition.value)].raise(Offset(append.appended.last).next());
+    last_commit_->store(entry_.last_commit.value, std::memory_order_release);
+    return {};
+  }
+
+  // Says in the changelog whose the task is now.
+  Result<void> take_over() {
+    std::random_device chance;
+    const std::uint64_t owner = std::uint64_t(chance()) << 32 | chance();
+    ChangelogTaskEntry next = entry_;
+    next.owner = owner;
+    Transaction nothing;
+    TRY(write(nothing, {}, std::move(next), {}));
+    owner_ = owner;
+    return {};
+  }
+
+  // New producers, and the changelog read to its end; but not if somebody else has taken over, before or meanwhile.
+  Result<void> find_again() {
+    TRY(catch_up());
+    TRY(check_owner());
+    TRY(transactions_.fence());
+    TRY(catch_up());
+    TRY(check_owner());
+    lost_ = false;
+    return {};
+  }
+  Result<void> check_owner() const {
+    if (owner_ == 0 || entry_.owner == owner_) return {};  // 0: it is just taking over.
+    return Error{ErrorCode::kFenced, "task " + label_ + ": another process owns this task now, " + where() + " says"};
+  }
+
+  std::optional<KafkaFailure> append_all(KafkaProducer& producer, Append& append) {
+    append.appended = {};
+    auto topic = producer.topic(append.topic->spec.name);
+    if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
+    std::optional<KafkaFailure> failure;
+    const bool whole = append.records->for_each([&](Offset, const Record& record) {
+      if (!failure) failure = producer.append(*topic, append.partition, record, /*headers=*/true, append.appended);
+    });
+    CHECK(whole);
+    return failure;
+  }
+
+  // Changes as records of the changelog, with their bytes in `sealed_`, and for the local store.
+  void make_changes(Transaction& transaction, const ChangelogTaskEntry& next, const std::vector<std::string>& forgotten) {
+    changes_.clear();
+    changes_local_.clear();
+    sealed_.clear();
+    transaction.state.sort();
+    transaction.state.for_each([&](std::string_view key, std::string_view value, bool erased) {
+      const std::size_t at = sealed_.size();
+      sealed_.append(kChangelogState);
+      sealed_.append(key);
+      add_change(at, value, erased);
+    });
+    if (const std::string_view order = transaction.order.bytes(); !order.empty()) {
+      body_.clear();
+      encode(ChangelogOrderEntry{next.positions, order}, body_);
+      add_change(changelog_order_key(next.last_commit), body_.view(), false);
+    }
+    for (const std::string& key : forgotten) add_change(key, {}, true);
+    body_.clear();
+    encode(next, body_);
+    add_change(std::string(kChangelogTask), body_.view(), false);  // The last one: a partition that ends with it ends with a commit.
+  }
+  void add_change(const std::string& key, std::string_view body, bool erased) {
+    const std::size_t at = sealed_.size();
+    sealed_.append(key);
+    add_change(at, body, erased);
+  }
+  // The key is in `sealed_` from `at` on.
+  void add_change(std::size_t at, std::string_view body, bool erased) {
+    const std::string key(sealed_.view(at, sealed_.size() - at));
+    if (!erased) append_sealed(key, body, sealed_);
+    changes_.push_back({at, key.size(), sealed_.size() - at - key.size(), erased});
+    if (erased) changes_local_.erase("", key);
+    else changes_local_.put("", key, body);
+  }
+
+  std::optional<KafkaFailure> append_changes(KafkaProducer& producer, KafkaAppended& appended) {
+    auto topic = producer.topic(changelog_);
+    if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
+    for (const Change& change : changes_) {
+      Record record;
+      record.has_key = true;
+      record.key = sealed_.view(change.at, change.key_bytes);
+      record.value = sealed_.view(change.at + change.key_bytes, change.value_bytes);
+      record.erases = change.erased;
+      if (auto failure = producer.append(*topic, spec_.partition, record, /*headers=*/false, appended)) return failure;
+    }
+    return std::nullopt;
+  }
+
+  // Order whose inputs have left retention cannot be computed again: since the last look at the topics' beginnings.
+  Result<std::vector<std::string>> order_to_forget() {
+    std::vector<std::string> out;
+    std::unique_lock lock(core_->mutex);
+    if (core_->begins_version == begins_seen_) return out;
+    const std::uint64_t version = core_->begins_version;
+    const auto begins = core_->begins;
+    lock.unlock();
+    const auto begin_of = [&](const Position& position) -> std::optional<Offset> {
+      const Topic topic = topic_of(position.input);
+      const auto& of_topic = begins[index_of(topic)];
+      const auto index = static_cast<std::size_t>(position.partition.value);
+      if (traits_of(topic).compacted || index >= of_topic.size()) return std::nullopt;
+      return of_topic[index];
+    };
+    bool all = true;
+    TRY(local_state_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+      ChangelogOrderEntry entry;
+      if (!decode(body, entry) || !inputs_are_gone(entry.positions, begin_of)) return false;
+      out.emplace_back(key);
+      all = out.size() < kForgottenMax;
+      return all;
+    }));
+    if (all) begins_seen_ = version;
+    return out;
+  }
+
+  struct Change {
+    std::size_t at;
+    std::size_t key_bytes;
+    std::size_t value_bytes;
+    bool erased;
+  };
+
+  const std::shared_ptr<KafkaCore> core_;
+  const TaskSpec spec_;
+  const std::string changelog_;
+  const std::string label_;
+  KafkaTransactions transactions_;
+  std::unique_ptr<TaskStore> local_;
+  std::shared_ptr<const StateReader> local_state_;
+  std::shared_ptr<std::atomic<std::uint64_t>> last_commit_ = std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::array<KafkaTopic*, kTopicCount> topics_{};
+  LocalStamp stamp_;
+  ChangelogTaskEntry entry_;
+  bool has_changelog_ = false;
+  std::uint64_t owner_ = 0;  // This one's mark.
+  bool lost_ = false;  // The producers are gone; what they committed is not known.
+  std::uint64_t begins_seen_ = 0;
+  Transaction restored_;  // Only its state is used: what goes into the local store next.
+  ByteBuffer sealed_, body_;
+  std::vector<Change> changes_;
+  StateChanges changes_local_;
+};
+
+}  // namespace
+
+std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec) {
+  return std::make_unique<KafkaTaskStore>(std::move(core), spec);
+}
+
+}  // namespace weir

@@ -1,0 +1,222 @@
+#include "storage/kafka_transactions.hpp"
+
+#include <charconv>
+#include <thread>
+
+namespace weir {
+namespace {
+
+constexpr int kSliceMs = 1000;
+constexpr Duration kAskAgainAfter = std::chrono::milliseconds(2);
+
+void note_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+  // A failed one fails its transaction: commit() tells.
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->_private == nullptr) return;
+  auto& appended = *static_cast<KafkaAppended*>(message->_private);
+  appended.last = std::max(appended.last, message->offset);
+}
+
+struct Decimal {
+  explicit Decimal(std::int64_t value) : end(std::to_chars(text.data(), text.data() + text.size(), value).ptr) {}
+  std::array<char, 24> text;
+  const char* end;
+};
+
+void set_header(rd_kafka_vu_t& to, const char* name, const void* value, std::size_t bytes) {
+  to.vtype = RD_KAFKA_VTYPE_HEADER;
+  to.u.header.name = name;
+  to.u.header.val = value;
+  to.u.header.size = static_cast<ssize_t>(bytes);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions& options, const std::string& transactional_id) {
+  std::unique_ptr<KafkaProducer> out(new KafkaProducer(options, transactional_id));
+  const int timeout_ms = milliseconds(options.transaction_timeout);
+  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_PRODUCER,
+                                             {{"transactional.id", transactional_id},
+                                              {"transaction.timeout.ms", std::to_string(timeout_ms)},
+                                              {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
+                                              {"linger.ms", "5"},  // A commit flushes: this gathers large transactions only.
+                                              {"retry.backoff.ms", "1"},
+                                              {"queue.buffering.max.messages", "1000000"},
+                                              {"message.max.bytes", "4194304"}},
+                                             [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
+  return out;
+}
+
+template <class Call>
+std::optional<KafkaFailure> KafkaProducer::repeat(std::string_view what, Call&& call) {
+  const auto until = std::chrono::steady_clock::now() + options_.reach_limit;
+  for (;;) {
+    rd_kafka_error_t* error = call();
+    if (error == nullptr) return std::nullopt;
+    KafkaFailure failure = classify(handle_.get(), error, std::string(what) + " of '" + id_ + "'");
+    if (failure.action != KafkaAction::kRetry) {
+      failure.error.what += handle_.said();
+      return failure;
+    }
+    if (std::chrono::steady_clock::now() >= until) {
+      failure.action = KafkaAction::kRebuild;
+      failure.error.what += handle_.said();
+      return failure;
+    }
+    std::this_thread::sleep_for(kAskAgainAfter);
+  }
+}
+
+std::optional<KafkaFailure> KafkaProducer::fence() {
+  return repeat("init_transactions", [&] { return rd_kafka_init_transactions(handle_.get(), kSliceMs); });
+}
+
+Result<rd_kafka_topic_t*> KafkaProducer::topic(const std::string& name) {
+  if (const auto found = topics_.find(name); found != topics_.end()) return found->second.get();
+  KafkaPtr<rd_kafka_topic_t> made(rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr));
+  if (!made) return kafka_error(rd_kafka_last_error(), "topic '" + name + "'");
+  const auto failure = repeat("metadata of topic '" + name + "' for a producer", [&]() -> rd_kafka_error_t* {
+    const rd_kafka_metadata_t* found = nullptr;
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(handle_.get(), 0, made.get(), &found, 5 * kSliceMs);
+    if (found != nullptr) rd_kafka_metadata_destroy(found);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nullptr : rd_kafka_error_new(code, "%s", rd_kafka_err2str(code));
+  });
+  if (failure) return failure->error;
+  return (topics_[name] = std::move(made)).get();
+}
+
+std::optional<KafkaFailure> KafkaProducer::begin() {
+  return repeat("begin_transaction", [&] { return rd_kafka_begin_transaction(handle_.get()); });
+}
+
+std::optional<KafkaFailure> KafkaProducer::append(rd_kafka_topic_t* topic, PartitionId partition, const Record& record, bool headers,
+                                                  KafkaAppended& appended) {
+  std::array<rd_kafka_vu_t, 9> all;
+  std::size_t count = 0;
+  const auto next = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    all[count].vtype = type;
+    return all[count++];
+  };
+  next(RD_KAFKA_VTYPE_RKT).u.rkt = topic;
+  next(RD_KAFKA_VTYPE_PARTITION).u.i32 = partition.value;
+  next(RD_KAFKA_VTYPE_OPAQUE).u.ptr = &appended;
+  // A value of no bytes is not the same as none, which is a tombstone: only the pointer tells them apart.
+  static char nothing = 0;
+  const auto bytes = [&](rd_kafka_vu_t& to, std::string_view from) {
+    to.u.mem.ptr = from.empty() ? &nothing : const_cast<char*>(from.data());  // The client's type; it does not write there.
+    to.u.mem.size = from.size();
+  };
+  if (record.has_key) bytes(next(RD_KAFKA_VTYPE_KEY), record.key);
+  if (!record.erases) bytes(next(RD_KAFKA_VTYPE_VALUE), record.value);
+  const Decimal time(record.event_time.value), source_partition(record.source.partition.value), source_offset(record.source.offset.value);
+  if (headers) {
+    set_header(all[count++], "weir-event-time-us", time.text.data(), static_cast<std::size_t>(time.end - time.text.data()));
+    if (!record.source.topic.empty()) {
+      set_header(all[count++], "weir-source-topic", record.source.topic.data(), record.source.topic.size());
+      set_header(all[count++], "weir-source-partition", source_partition.text.data(), static_cast<std::size_t>(source_partition.end - source_partition.text.data()));
+      set_header(all[count++], "weir-source-offset", source_offset.text.data(), static_cast<std::size_t>(source_offset.end - source_offset.text.data()));
+    }
+  }
+  for (;;) {
+    rd_kafka_error_t* error = rd_kafka_produceva(handle_.get(), all.data(), count);
+    if (error == nullptr) return std::nullopt;
+    if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+      return classify(handle_.get(), error, std::string("producing to topic '") + rd_kafka_topic_name(topic) + "'");
+    rd_kafka_error_destroy(error);
+    rd_kafka_poll(handle_.get(), 10);
+  }
+}
+
+std::optional<KafkaFailure> KafkaProducer::commit() {
+  return repeat("commit_transaction", [&] { return rd_kafka_commit_transaction(handle_.get(), kSliceMs); });
+}
+
+std::optional<KafkaFailure> KafkaProducer::abort() {
+  return repeat("abort_transaction", [&] { return rd_kafka_abort_transaction(handle_.get(), kSliceMs); });
+}
+
+Error KafkaTransactions::stop(Error error) {
+  producers_ = {};  // They may still hold the caller's bytes.
+  stopped_ = error;
+  return error;
+}
+
+KafkaTransactions::Outcome KafkaTransactions::give_up() {
+  ++rebuilds_;
+  producers_ = {};
+  return Outcome::kUnknown;
+}
+
+Result<void> KafkaTransactions::fence() {
+  producers_ = {};
+  stopped_.reset();
+  turn_ = 0;
+  std::array<Result<void>, 2> results;
+  const auto make = [&](std::size_t i) -> Result<void> {
+    TRY_ASSIGN(producers_[i], KafkaProducer::make(options_, id_ + (i == 0 ? ".a" : ".b")));
+    if (auto failure = producers_[i]->fence()) return std::move(failure->error);
+    for (const auto& [topic, known] : warmed_)
+      if (const auto warmed = producers_[i]->topic(topic); !warmed.ok()) return warmed.error();
+    return {};
+  };
+  std::thread other([&] { results[1] = make(1); });
+  results[0] = make(0);
+  other.join();
+  for (const Result<void>& result : results)
+    if (!result.ok()) {
+      producers_ = {};
+      return result.error();
+    }
+  return {};
+}
+
+Result<void> KafkaTransactions::warm(const std::string& topic) {
+  if (warmed_.contains(topic)) return {};
+  for (const auto& producer : producers_)
+    if (const auto warmed = producer->topic(topic); !warmed.ok()) return warmed.error();
+  warmed_[topic] = true;
+  return {};
+}
+
+Result<KafkaTransactions::Outcome> KafkaTransactions::write(const Fill& fill) {
+  std::map<rd_kafka_resp_err_t, int> causes;
+  for (;;) {
+    if (stopped_) return *stopped_;
+    CHECK(producers_[0] != nullptr);
+    KafkaProducer& producer = *producers_[turn_];
+    const auto began = std::chrono::steady_clock::now();
+    auto failure = producer.begin();
+    if (!failure) failure = fill(producer);
+    if (!failure) failure = producer.commit();
+    if (!failure) {
+      turn_ = 1 - turn_;
+      return Outcome::kCommitted;
+    }
+    const auto may_have_expired = [&](const KafkaFailure& f) {
+      return f.error.code == ErrorCode::kFenced && std::chrono::steady_clock::now() - began > options_.transaction_timeout / 2;
+    };
+    switch (failure->action) {
+      case KafkaAction::kAbort:
+      case KafkaAction::kRetry: {  // kRetry: not from repeat(), which knows no end of it but kRebuild; from fill() at most.
+        ++aborts_;
+        const bool again = ++causes[failure->cause] < kAbortsOfOneCauseMax;
+        if (auto aborted = producer.abort()) {
+          if (aborted->action != KafkaAction::kStop || may_have_expired(*aborted)) return give_up();
+          return stop(std::move(aborted->error));
+        }
+        if (!again) {
+          failure->error.what += "; given up after " + std::to_string(kAbortsOfOneCauseMax) + " aborted transactions";
+          return std::move(failure->error);
+        }
+        break;
+      }
+      case KafkaAction::kRebuild: return give_up();
+      case KafkaAction::kStop:
+        if (may_have_expired(*failure)) return give_up();
+        // Nothing of it becomes visible: where the handle is dead, its successor's fence ends the transaction.
+        if (failure->error.code == ErrorCode::kFenced || producer.abort()) return stop(std::move(failure->error));
+        return std::move(failure->error);
+    }
+  }
+}
+
+}  // namespace weir
