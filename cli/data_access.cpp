@@ -11,6 +11,7 @@
 
 #include "core/base/byte_buffer.hpp"
 #include "core/records/json_text.hpp"
+#include "pipelines/topology.hpp"
 
 namespace weir::cli {
 namespace {
@@ -72,6 +73,12 @@ Result<void> remember_config(const PipelineConfig& config) {
 Result<DataAccess> open_data(const std::string& data_dir) {
   DataAccess access;
   if (!std::filesystem::is_directory(data_dir)) return Error{ErrorCode::kNotFound, "data directory '" + data_dir + "': not there"};
+  std::optional<PipelineConfig> on_kafka;  // Its records are not in the directory.
+  if (std::filesystem::exists(remembered_config(data_dir)))
+    if (auto config = load_config(remembered_config(data_dir)); config.ok() && config->log.kind == LogKind::kKafka) {
+      on_kafka = std::move(*config);
+      on_kafka->data_dir = data_dir;
+    }
   for (int attempt = 0;; ++attempt) {
     auto connection = connect_control(data_dir);
     if (connection.ok()) {
@@ -84,7 +91,7 @@ Result<DataAccess> open_data(const std::string& data_dir) {
     options.read_only = true;
     StorageOptions storage;
     storage.embedded = options;
-    auto log = open_storage(storage);
+    auto log = on_kafka ? open_log(*on_kafka, /*read_only=*/true) : open_storage(storage);
     if (log.ok()) {
       access.log = std::move(*log);
       return access;

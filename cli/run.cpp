@@ -14,7 +14,7 @@ namespace weir::cli {
 
 Result<int> run_command(const RunArguments& arguments) {
   TRY_ASSIGN(const PipelineConfig config, config_of(arguments.pipeline));
-  const bool kept = config.log.kind == LogKind::kEmbedded;
+  const bool kept = config.log.kind != LogKind::kMemory;
   RunOptions options;
   options.stop = &stop_on_signals();
   Progress progress(!arguments.quiet && ::isatty(STDERR_FILENO) != 0);

@@ -193,6 +193,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "max_line", size_text(c.max_line));
   w.line(0, "log", "");
   w.line(1, "kind", words::text_of(words::kLogKinds, c.log.kind));
+  w.line(1, "brokers", text(c.log.brokers));
   w.line(1, "partitions", std::to_string(c.log.partitions));
   w.line(1, "maintenance_interval", duration_text(c.log.maintenance_interval));
   w.line(0, "placement", "");

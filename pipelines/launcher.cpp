@@ -58,8 +58,14 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
     Consumed consumed;
     consumed.partition = task.partition;
     for (const InputPlan& input : task.inputs) {
-      if (input.input == InputId::kLogs) consumed.logs_topic = input.topic_name;
-      if (input.input == InputId::kOutcomes) consumed.outcomes_topic = input.topic_name;
+      const bool from_topic = input.open_source == nullptr;
+      if (input.input == InputId::kLogs) {
+        consumed.logs_topic = input.topic_name;
+        consumed.logs_from_topic = from_topic;
+      } else if (input.input == InputId::kOutcomes) {
+        consumed.outcomes_topic = input.topic_name;
+        consumed.outcomes_from_topic = from_topic;
+      }
     }
     consumed.logs = restored.position(InputId::kLogs);
     consumed.outcomes = restored.position(InputId::kOutcomes);

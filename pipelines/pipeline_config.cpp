@@ -769,6 +769,10 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
   if (config.log.partitions > 1) check_partitions(findings, root, config);
+  if (config.log.kind == LogKind::kKafka && config.log.brokers.empty())
+    findings.add(node({"log", "kind"}), "log.brokers", "nothing beside log.kind: kafka", "where the brokers are, as in 127.0.0.1:9092");
+  if (config.log.kind != LogKind::kKafka && !config.log.brokers.empty())
+    findings.warn(node({"log", "brokers"}), "log.brokers", quoted(config.log.brokers) + ", which only log.kind: kafka uses", "log.kind: kafka, or no brokers");
 }
 
 }  // namespace
@@ -791,7 +795,10 @@ std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
   return std::chrono::seconds(10);
 }
 
-Duration PipelineConfig::resolved_commit_interval() const { return commit_interval.value_or(std::chrono::milliseconds(1)); }
+Duration PipelineConfig::resolved_commit_interval() const {
+  // A transaction on Kafka costs its client about 2 ms of CPU.
+  return commit_interval.value_or(std::chrono::milliseconds(log.kind == LogKind::kKafka ? 20 : 1));
+}
 
 std::string PipelineConfig::topic_name(Topic topic) const {
   const auto own = topics.find(topic);
@@ -868,6 +875,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   {
     Section log(findings, root.get("log"), "log");
     log.word("kind", words::kLogKinds, config.log.kind);
+    log.text("brokers", config.log.brokers);
     log.whole("partitions", config.log.partitions, 1u, kPartitionsMax);
     log.duration("maintenance_interval", config.log.maintenance_interval, std::chrono::milliseconds(1));
     log.finish();

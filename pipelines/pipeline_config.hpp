@@ -120,6 +120,7 @@ struct JoinConfig {
 
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
+  std::string brokers;             // kKafka: "host:port,…".
   std::uint32_t partitions = 1;    // Of every topic; each has its own tasks, state and model.
   Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention.
   bool operator==(const LogConfig&) const = default;

@@ -110,7 +110,7 @@ Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskSta
     TRY(add_backup_floors(config_, floors));
     TRY(log_->apply_retention(floors));
   }
-  if (config_.backup_interval.count() > 0 && now - last_backup_ns_ >= config_.backup_interval.count() * 1000) {
+  if (config_.log.kind == LogKind::kEmbedded && config_.backup_interval.count() > 0 && now - last_backup_ns_ >= config_.backup_interval.count() * 1000) {
     last_backup_ns_ = now;
     TRY_ASSIGN([[maybe_unused]] const std::string path, log_->backup(kBackupsKept));
   }

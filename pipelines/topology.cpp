@@ -117,6 +117,9 @@ Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool re
   options.embedded.sync_interval = config.sync_interval;
   options.embedded.read_only = read_only;
   options.embedded.create_if_missing = !read_only;
+  options.kafka.brokers = config.log.brokers;
+  options.kafka.topic_names = config.topics;
+  options.kafka.partitions = static_cast<std::int32_t>(config.log.partitions);
   return open_storage(options);
 }
 

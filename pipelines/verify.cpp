@@ -99,6 +99,21 @@ class Answers {
   VerifyReport& report_;
 };
 
+// Removes the offsets (ascending) at which the input topic has no record.
+Result<void> remove_gaps(TopicLog& log, Topic topic, PartitionId partition, std::vector<std::int64_t>& offsets) {
+  if (offsets.empty()) return {};
+  std::set<std::int64_t> there;
+  std::int64_t next = -1;
+  bool gaps = false;
+  TRY_ASSIGN(const Offset begin, walk(log, topic, partition, [&](Offset offset, const Record&) {
+    if (std::binary_search(offsets.begin(), offsets.end(), offset.value)) there.insert(offset.value);
+    gaps = gaps || (next >= 0 && offset.value != next);
+    next = offset.value + 1;
+  }));
+  std::erase_if(offsets, [&](std::int64_t offset) { return offset < begin.value ? gaps : !there.contains(offset); });
+  return {};
+}
+
 // From `"model_version":"0/123"`; nullopt if it is not there.
 std::optional<std::uint64_t> version_of(std::string_view json, PartitionId partition) {
   const std::string key = "\"model_version\":\"" + std::to_string(partition.value) + "/";
@@ -152,7 +167,9 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport
   last_version = 0;
   TRY(events.add(log, Topic::kAbstained, consumed.partition, check_version(Topic::kAbstained)));
   TRY(events.add(log, Topic::kDeadLetters, consumed.partition));
-  for (const std::int64_t offset : events.missing())
+  std::vector<std::int64_t> unanswered = events.missing();
+  if (consumed.logs_from_topic) TRY(remove_gaps(log, Topic::kLogs, consumed.partition, unanswered));
+  for (const std::int64_t offset : unanswered)
     violation(report, consumed.logs_topic + ", partition " + std::to_string(consumed.partition.value) + ", offset " +
                           std::to_string(offset) + ": no prediction, abstained record or dead letter");
 
@@ -161,7 +178,8 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport
   TRY_ASSIGN(const std::uint64_t examples, outcomes.add(log, Topic::kExamples, consumed.partition));
   report.examples += examples;
   TRY(outcomes.add(log, Topic::kUnjoined, consumed.partition));
-  const auto unsettled = outcomes.missing();
+  std::vector<std::int64_t> unsettled = outcomes.missing();
+  if (consumed.outcomes_from_topic) TRY(remove_gaps(log, Topic::kOutcomes, consumed.partition, unsettled));
   if (outcomes.whole() ? unsettled.size() != consumed.waiting_labels : unsettled.size() > consumed.waiting_labels)
     violation(report, consumed.outcomes_topic + ", partition " + std::to_string(consumed.partition.value) + ": " +
                           std::to_string(unsettled.size()) + " outcomes gave neither example nor unjoined, " +

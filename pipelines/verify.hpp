@@ -21,6 +21,8 @@ struct Consumed {
   std::uint64_t waiting_labels = 0;  // Outcomes consumed that wait for their event.
   ModelVersion version;          // Served.
   bool free_learning = false;
+  bool logs_from_topic = false;      // Of this log; else the offsets count a file's lines.
+  bool outcomes_from_topic = false;
 };
 
 // Adds what it finds in that partition to `report`:
@@ -28,8 +30,8 @@ struct Consumed {
 // - every consumed `outcomes` offset gave exactly one of example, unjoined, or is one of the waiting labels;
 // - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed;
 // - model versions never go back along `predictions`, and each one named exists.
-// Gaps in the outputs' own offsets (compaction, control records) are not missing records; what retention has cut from the
-// outputs is left out.
+// Gaps in the topics' own offsets (compaction, control records) are not missing records; what retention has cut from the
+// outputs is left out, and from inputs with gaps, too.
 Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport& report);
 
 }  // namespace weir
