@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <random>
 
+#include "core/base/crash_point.hpp"
 #include "storage/kafka_changelog.hpp"
 #include "storage/kafka_core.hpp"
 #include "storage/kafka_transactions.hpp"
@@ -71,19 +72,29 @@ class KafkaTaskStore final : public TaskStore {
   }
 
   Result<void> count_attempt(InputId input) override {
-    if (read_only()) return refuse_write();
-    ChangelogTaskEntry next = entry_;
-    ++next.attempts[static_cast<std::size_t>(input)];
-    Transaction nothing;
-    return write(nothing, {}, std::move(next), {});
+    Attempts attempts = entry_.attempts;
+    ++attempts[static_cast<std::size_t>(input)];
+    TRY(write_attempts(attempts));
+    crash_point("recover.after_attempt");
+    return {};
   }
+
+  Result<void> take_back_attempt(InputId input) override {
+    Attempts attempts = entry_.attempts;
+    std::uint32_t& counted = attempts[static_cast<std::size_t>(input)];
+    CHECK(counted > 0);
+    --counted;
+    return write_attempts(attempts);
+  }
+
+  Result<void> clear_attempts() override { return write_attempts({}); }
 
   Result<CommitId> commit(Transaction& transaction) override {
     if (read_only()) return refuse_write().error();
     TRY_ASSIGN(std::vector<Append> appends, appends_of(transaction));
     ChangelogTaskEntry next = entry_;
     next.last_commit = entry_.last_commit.next();
-    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = 0;
+    for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = transaction.attempts;
     merge_positions(transaction.consumed, next.positions);
     TRY_ASSIGN(const std::vector<std::string> forgotten, order_to_forget());
     TRY(write(transaction, std::move(appends), std::move(next), forgotten));
@@ -119,6 +130,14 @@ class KafkaTaskStore final : public TaskStore {
   std::string where() const { return "topic '" + changelog_ + "' partition " + std::to_string(spec_.partition.value); }
   Error malformed(std::string_view what) const {
     return {ErrorCode::kCorruption, "local store of task " + label_ + ": " + std::string(what) + " is malformed; remove the local store, it is filled again from " + where()};
+  }
+
+  Result<void> write_attempts(const Attempts& attempts) {
+    if (read_only()) return refuse_write();
+    ChangelogTaskEntry next = entry_;
+    next.attempts = attempts;
+    Transaction nothing;
+    return write(nothing, {}, std::move(next), {});
   }
 
   Result<void> make_changelog() {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <thread>
 
+#include "core/base/crash_point.hpp"
+
 namespace weir {
 namespace {
 
@@ -185,9 +187,12 @@ Result<KafkaTransactions::Outcome> KafkaTransactions::write(const Fill& fill) {
     KafkaProducer& producer = *producers_[turn_];
     const auto began = std::chrono::steady_clock::now();
     auto failure = producer.begin();
+    crash_point("kafka.before_produce");
     if (!failure) failure = fill(producer);
+    crash_point("kafka.before_commit");
     if (!failure) failure = producer.commit();
     if (!failure) {
+      crash_point("kafka.after_commit");
       turn_ = 1 - turn_;
       return Outcome::kCommitted;
     }

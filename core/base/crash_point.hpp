@@ -14,7 +14,7 @@
 namespace weir {
 
 // Every name there is; crash_point() CHECKs that its name is here, and the crash test goes through this list.
-inline constexpr std::array<std::string_view, 19> kCrashPoints = {
+inline constexpr std::array<std::string_view, 22> kCrashPoints = {
     "open.before",                 // Before the database is opened.
     "open.after",                  // Opened, nothing recovered yet.
     "recover.after_attempt",       // The attempt counter for the committed position is written, nothing processed.
@@ -24,6 +24,9 @@ inline constexpr std::array<std::string_view, 19> kCrashPoints = {
     "commit.before_write",         // The committer has it, nothing is written.
     "commit.after_write",          // Written, the task does not know.
     "commit.after_ack",            // The task knows.
+    "kafka.before_produce",        // A Kafka transaction has begun, nothing is in it.
+    "kafka.before_commit",         // All of it is produced, nothing committed.
+    "kafka.after_commit",          // The brokers have committed it, the local store does not have it.
     "source.before_append",        // A followed source has read lines, nothing is appended.
     "source.after_append",         // Lines and position are committed, the source does not know.
     "promotion.before",            // A candidate has won, the version is not emitted.

@@ -175,7 +175,14 @@ TEST_P(Crash, LosesAndRepeatsNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryPoint, Crash, testing::ValuesIn(kCrashPoints), [](const auto& info) {
+// Those of the log on Kafka: kafka_test.
+std::vector<std::string_view> points_here() {
+  std::vector<std::string_view> out(kCrashPoints.begin(), kCrashPoints.end());
+  std::erase_if(out, [](std::string_view point) { return point.starts_with("kafka."); });
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPoint, Crash, testing::ValuesIn(points_here()), [](const auto& info) {
   std::string name(info.param);
   for (char& c : name)
     if (c == '.') c = '_';
