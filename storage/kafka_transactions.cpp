@@ -40,7 +40,11 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions
                                              {{"transactional.id", transactional_id},
                                               {"transaction.timeout.ms", std::to_string(timeout_ms)},
                                               {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
-                                              {"linger.ms", "5"},  // A commit flushes: this gathers large transactions only.
+                                              // A commit flushes. Until then a partition's records wait for a full request: with more
+                                              // requests than may be in flight the client's thread spins (measured: 0.6 of 5.7 CPU s).
+                                              {"linger.ms", "1000"},
+                                              {"batch.size", "4000000"},
+                                              {"batch.num.messages", "100000"},
                                               {"retry.backoff.ms", "1"},
                                               {"queue.buffering.max.messages", "1000000"},
                                               {"message.max.bytes", "4194304"}},
