@@ -191,8 +191,8 @@ class KafkaTaskStore final : public TaskStore {
     if (stamp_.next >= marks.end) return {};
     TRY_ASSIGN(const auto reader, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
     while (reader->position() < marks.end) {
-      TRY_ASSIGN(const auto batch, reader->poll(std::chrono::seconds(1)));
-      if (batch == nullptr) continue;  // A named error once nothing comes for too long.
+      TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));  // Waits until there is a record, or none before the end.
+      if (batch == nullptr) continue;
       Result<void> taken;
       const bool whole = batch->for_each([&](Offset, const Record& record) {
         if (taken.ok()) taken = take(record);
