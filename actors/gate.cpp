@@ -21,7 +21,9 @@ double Gate::model_value(const Prediction& published) const {
 void Gate::publish(const RecordView& record, Topic topic, Output& out) {
   const Event& event = *record.event;
   json_.clear();
-  write_prediction_json(event, *record.prediction, record.source, settings_.task, settings_.partition, json_);
+  std::optional<std::uint64_t> n;
+  if (settings_.count) n = static_cast<std::uint64_t>(record.moments_weight);
+  write_prediction_json(event, *record.prediction, record.source, settings_.task, settings_.partition, json_, n);
   Record published;
   published.key = event.id.text;
   published.has_key = true;

@@ -16,6 +16,7 @@ struct GateSettings {
   // mean label so far for its value. kDrop: goes to `abstained` instead.
   Policy policy = Policy::kFlag;
   ConformalSettings conformal;
+  bool count = false;  // Publishes RecordView::moments_weight, too.
   TaskKind task = TaskKind::kClassification;
   PartitionId partition;
 };

@@ -64,6 +64,7 @@ void Normalization::process(InputId input, RecordView& record, Output& out) {
   const std::uint32_t n = encoder_.encode(event, record.feature_hashes, indices_.data(), sparse_.data());
   sample_ = {dense_, {indices_.data(), n}, {sparse_.data(), n}};
   record.sample = &sample_;
+  record.moments_weight = scaler_.weight_max();
   out.emit(record);
 }
 

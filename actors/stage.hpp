@@ -19,7 +19,8 @@ struct RecordView {
   const ParsedRecord* parsed = nullptr;   // kLogs, kOutcomes.
   const Event* event = nullptr;           // Set by ingestion.
   const Outcome* outcome = nullptr;       // Set by ingestion.
-  const Sample* sample = nullptr;         // Set by normalization.
+  const Sample* sample = nullptr;         // Set by normalization, with how many records its moments hold, this one included …
+  double moments_weight = 0.0;            // … (their weight, where they fade).
   Prediction* prediction = nullptr;       // Set by predictor, completed by gate.
   const Example* example = nullptr;       // kExamples.
   std::span<const float> features;        // Set by features: one value per declared aggregate.

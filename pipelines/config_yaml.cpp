@@ -147,6 +147,8 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "gamma", number(c.gate.gamma));
   w.line(1, "policy", words::text_of(words::kGatePolicies, c.gate.policy));
   w.line(1, "warm_up", std::to_string(c.gate.warm_up));
+  w.line(0, "predictions", "");
+  w.flag(1, "count", c.predictions.count);
   w.line(0, "trainer", "");
   w.line(1, "optimizer", words::text_of(words::kOptimizers, c.trainer.optimizer));
   w.line(1, "learning_rate", number(c.trainer.learning_rate));

@@ -662,6 +662,12 @@ void read_trainer(Section& root, TrainerConfig& out) {
   unused("ftrl_beta", out.ftrl_beta != defaults.ftrl_beta, out.optimizer == OptimizerKind::kFtrl, "ftrl");
 }
 
+void read_predictions(Section& root, PredictionsConfig& out) {
+  Section s(root.findings(), root.get("predictions"), "predictions");
+  s.flag("count", out.count);
+  s.finish();
+}
+
 void read_placement(Section& root, PlacementConfig& out) {
   Section s(root.findings(), root.get("placement"), "placement");
   if (const YamlNode* pin = s.get("pin")) {
@@ -766,6 +772,9 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
   for (const FieldSpec& field : config.logs_schema.fields)
     if (field.name == config.logs_schema.label)
       findings.add(node({"schema", "logs", "label"}), "schema.logs.label", quoted(field.name) + ", which is also a field", "a label that no feature sees");
+  if (const auto& fields = config.logs_schema.fields; config.predictions.count && config.features.aggregates.empty() &&
+      std::none_of(fields.begin(), fields.end(), [](const FieldSpec& f) { return f.kind == FieldKind::kNumber && f.scaled; }))
+    findings.add(node({"predictions", "count"}), "predictions.count", "'true' where nothing is scaled", "a scaled number or an aggregate: what is counted are the records in their moments");
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
   if (config.log.partitions > 1) check_partitions(findings, root, config);
@@ -897,6 +906,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   read_model(root, config.model);
   root.word("learning", words::kLearning, config.learning);
   read_gate(root, config.gate);
+  read_predictions(root, config.predictions);
   read_trainer(root, config.trainer);
   {
     Section s(findings, root.get("promotion"), "promotion");

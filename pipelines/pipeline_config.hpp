@@ -61,6 +61,11 @@ struct GateConfig {
   bool operator==(const GateConfig&) const = default;
 };
 
+struct PredictionsConfig {
+  bool count = false;             // Their JSON also shows `n`, how many records the moments of normalization hold.
+  bool operator==(const PredictionsConfig&) const = default;
+};
+
 struct ReplayConfig {
   std::uint32_t capacity = 1000;  // Examples kept; 0: no replay.
   std::uint32_t every = 0;        // A replay batch after so many outcomes; 0: never.
@@ -150,6 +155,7 @@ struct PipelineConfig {
   ModelConfig model;
   Learning learning = Learning::kCoupled;
   GateConfig gate;
+  PredictionsConfig predictions;
   TrainerConfig trainer;
   PromotionConfig promotion;
   JoinConfig join;

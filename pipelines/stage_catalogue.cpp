@@ -76,6 +76,7 @@ GateSettings gate_settings(const PipelineConfig& config, TaskKind task, Partitio
   out.conformal.window = config.gate.window;
   out.conformal.gamma = config.gate.gamma;
   out.conformal.warm_up = config.gate.warm_up;
+  out.count = config.predictions.count;
   out.task = task;
   out.partition = partition;
   return out;

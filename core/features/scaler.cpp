@@ -59,6 +59,12 @@ void Scaler::scale(EventTime time, std::span<float> out) {
   for (std::size_t i = 0; i < count_; ++i) out[i] = static_cast<float>(scaled_[i]);
 }
 
+double Scaler::weight_max() const {
+  double most = 0.0;
+  for (std::size_t i = 0; i < count_; ++i) most = std::max(most, moments_[i]);
+  return most;
+}
+
 Scaler::Moments Scaler::moments(std::size_t i) const {
   const double w = moments_[i];
   return {w, moments_[padded_ + i], w > 0 ? moments_[2 * padded_ + i] / w : 0.0};

@@ -38,6 +38,9 @@ class Scaler {
   std::span<double> values() { return {x_.data(), count_}; }
   void scale(EventTime time, std::span<float> out);
 
+  // Of the input with the most values: without fading, how many records scale() has taken (where one has no missing values).
+  double weight_max() const;
+
   // The moments of one input, for tests and `inspect`.
   struct Moments {
     double weight, mean, variance;

@@ -76,6 +76,7 @@ class Stream {
       view.source = {"logs", PartitionId(0), Offset(i)};
       view.event = &event;
       view.sample = &sample;
+      view.moments_weight = i + 1;
       process(InputId::kLogs, view);
       row.prediction = last_;
       waiting.push_back(std::move(row));
@@ -274,6 +275,22 @@ TEST(LearningStagesGate, DropPublishesToAbstainedInstead) {
   EXPECT_EQ(predicted + abstained, 400);
   EXPECT_GT(predicted, 50);
   EXPECT_GT(abstained, 30);
+}
+
+TEST(LearningStagesGate, ShowsTheCountOfTheMomentsWhereAsked) {
+  for (const bool asked : {false, true}) {
+    Settings s = settings();
+    s.gate.count = asked;
+    Stream run(s);
+    run.go(8, 20, 3, true);
+    const std::string bytes = run.topic(Topic::kPredictions);
+    ByteReader reader(bytes);
+    Record record;
+    int records = 0;
+    while (decode_record(reader, record))
+      EXPECT_EQ(record.value.ends_with(",\"n\":" + std::to_string(++records) + "}"), asked) << record.value;
+    EXPECT_EQ(records, 20);
+  }
 }
 
 TEST(LearningStagesGate, BaseRateStandsInAndDoesNotSpoilTheScores) {

@@ -30,6 +30,7 @@ struct Normalized {
   std::vector<float> dense;
   std::vector<std::uint32_t> indices;
   std::vector<float> values;
+  double moments_weight;
 };
 
 struct Stage1 {
@@ -48,7 +49,8 @@ struct Stage1 {
     EXPECT_EQ(record.sample->indices.size(), record.sample->values.size());
     return {{record.sample->dense.begin(), record.sample->dense.end()},
             {record.sample->indices.begin(), record.sample->indices.end()},
-            {record.sample->values.begin(), record.sample->values.end()}};
+            {record.sample->values.begin(), record.sample->values.end()},
+            record.moments_weight};
   }
   std::unique_ptr<Normalization> stage;
   KeptOutput out;
@@ -74,6 +76,22 @@ TEST(Normalization, IncludeSelfTakesTheRecordIntoItsMoments) {
   EventBuilder e(1);
   n.event(e.number(0, 1.0));
   EXPECT_FLOAT_EQ(n.event(e.number(0, 3.0)).dense[0], 1.0f) << "(3 - 2) / 1";
+}
+
+TEST(Normalization, CountsTheRecordsOfItsMoments) {
+  EventSchema schema;
+  schema.fields = {number("x"), number("y")};
+  for (const bool include_self : {false, true}) {
+    FeatureSpec spec;
+    spec.scaler.include_self = include_self;
+    Stage1 n(spec, schema);
+    for (int i = 1; i <= 5; ++i) {
+      EventBuilder e(2);
+      if (i != 3) e.number(0, i);
+      e.number(1, i);
+      EXPECT_EQ(n.event(e).moments_weight, i) << "this record included, and those without an x";
+    }
+  }
 }
 
 TEST(Normalization, MomentsAgreeWithAWeightedRecomputation) {
@@ -315,6 +333,7 @@ TEST(Normalization, RestartEqualsNoRestart) {
     const Normalized b = restarted.event(e);
     ASSERT_EQ(a.dense, b.dense);
     ASSERT_EQ(a.indices, b.indices);
+    ASSERT_EQ(a.moments_weight, b.moments_weight);
     if (rng.below(30) != 0) continue;
     StateChanges changes;
     const CommitId commit{static_cast<std::uint64_t>(i)};
