@@ -9,6 +9,7 @@ CONFIG ?= configs/flights.yaml
 DATA ?=
 FUZZ_SECONDS ?= 60
 TESTS ?=
+QUICK ?=
 # As many compilers as cores, but not more than one per 1.5 GiB of free memory: CAF and RocksDB headers are heavy.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 1572864) } \
   END { if (n < 1) n = 1; print n < cores ? n : cores }' /proc/meminfo)
@@ -35,7 +36,7 @@ endef
 help:  ## This list
 	@echo "make TARGET, with:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
+	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · QUICK=1 (bench-peers) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
 
 .PHONY: run
 run:  ## Replay two months of flights through CONFIG, then print the report (DATA=dir keeps and goes on)
@@ -76,10 +77,17 @@ test-faults:  ## The fault tests at full length: every crash point and hit, 30 r
 
 .PHONY: bench
 bench:  ## Run the benchmarks and their rivals: a table, and build/bench.json (rivals need PyPI once)
-	@scripts/install_dependencies.sh build bench
+	@scripts/install_dependencies.sh build bench kafka
 	@$(call build,release,weir benches)
 	@bench/rivals.py --venv build/rivals --out build/rivals.json
 	@bench/run.py --build build/release --out build/bench.json --rivals build/rivals.json
+
+.PHONY: bench-peers
+bench-peers:  ## The same job in Weir, Kafka Streams and Flink on a real broker: a table, and build/bench_peers.json (QUICK=1: short)
+	@scripts/install_dependencies.sh build kafka peers
+	@$(call build,release,weir peers_bench)
+	@bench/peers/build.sh >build/peers.txt || [ $$? -eq 77 ]
+	@build/release/bench/peers_bench $(if $(QUICK),--quick) --peers build/peers.txt --out build/bench_peers.json
 
 .PHONY: fuzz
 fuzz:  ## Fuzz each parser for FUZZ_SECONDS

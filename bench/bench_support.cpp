@@ -15,8 +15,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <set>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "core/base/clock.hpp"
@@ -28,9 +33,71 @@ namespace fs = std::filesystem;
 
 bool quick() { return std::getenv("WEIR_BENCH_QUICK") != nullptr; }
 
+namespace {
+
+// What is left behind at an early end.
+struct Leftovers {
+  std::recursive_mutex mutex;  // Undoing may itself give up.
+  std::set<pid_t> children;
+  std::map<int, std::function<void()>> undo;
+  int next_key = 0;
+
+  void clear() {
+    std::lock_guard lock(mutex);
+    for (const pid_t pid : children) ::kill(pid, SIGKILL);
+    children.clear();
+    const auto all = std::exchange(undo, {});
+    for (auto at = all.rbegin(); at != all.rend(); ++at) at->second();
+  }
+};
+Leftovers& leftovers() {
+  static auto* only = new Leftovers;  // Never destroyed: threads may still use it.
+  return *only;
+}
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
 void give_up(const std::string& what) {
   std::fprintf(stderr, "bench: %s\n", what.c_str());
-  std::exit(1);
+  leftovers().clear();
+  std::_Exit(1);
+}
+
+Undo::Undo(std::function<void()> undo) {
+  static const bool watching = [] {  // A thread of its own, so that undoing may do anything.
+    const sigset_t set = ending_signals();
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);  // Inherited by the threads to come.
+    std::thread([set] {
+      int signal = 0;
+      ::sigwait(&set, &signal);
+      leftovers().clear();
+      std::_Exit(128 + signal);
+    }).detach();
+    return true;
+  }();
+  static_cast<void>(watching);
+  std::lock_guard lock(leftovers().mutex);
+  key_ = leftovers().next_key++;
+  leftovers().undo[key_] = std::move(undo);
+}
+
+Undo::~Undo() {
+  std::function<void()> undo;
+  {
+    std::lock_guard lock(leftovers().mutex);
+    auto node = leftovers().undo.extract(key_);
+    if (node.empty()) return;
+    undo = std::move(node.mapped());
+  }
+  undo();
 }
 
 void note(const std::string& text) { std::fprintf(stderr, "  %s\n", text.c_str()); }
@@ -86,10 +153,22 @@ Child Child::start(const std::vector<std::string>& arguments, const std::string&
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, log.empty() ? "/dev/null" : log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  posix_spawnattr_t attributes;  // What this process blocks is not blocked there.
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   Child child;
-  child.started_ = now_seconds();
-  const int error = ::posix_spawn(&child.pid_, argv[0], &actions, nullptr, argv.data(), environ);
+  int error = 0;
+  {
+    std::lock_guard lock(leftovers().mutex);
+    child.started_ = now_seconds();
+    error = ::posix_spawn(&child.pid_, argv[0], &actions, &attributes, argv.data(), environ);
+    if (error == 0) leftovers().children.insert(child.pid_);
+  }
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   if (error != 0) give_up(arguments[0] + ": " + std::strerror(error));
   return child;
 }
@@ -113,6 +192,12 @@ Usage Child::wait() {
   if (ended_) return usage_;
   int status = 0;
   rusage used{};
+  siginfo_t info{};  // Its number stays taken until it is no longer in the list.
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {}
+  {
+    std::lock_guard lock(leftovers().mutex);
+    leftovers().children.erase(pid_);
+  }
   while (::wait4(pid_, &status, 0, &used) < 0)
     if (errno != EINTR) give_up("wait4: " + std::string(std::strerror(errno)));
   ended_ = true;
@@ -140,6 +225,24 @@ double Child::rss_mb() const {
   double pages = 0.0, resident = 0.0;
   in >> pages >> resident;
   return resident * double(::sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+double Child::rss_peak_mb() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024.0;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+double Child::cpu_seconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  std::string text, field;
+  std::getline(in, text);
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // From the third on: the second is a name.
+  double ticks = 0.0;
+  for (int number = 3; fields >> field; ++number)
+    if (number == 14 || number == 15) ticks += std::strtod(field.c_str(), nullptr);  // User, system.
+  return ticks / double(::sysconf(_SC_CLK_TCK));
 }
 
 std::string weir_binary() { return WEIR_BINARY; }

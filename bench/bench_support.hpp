@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,18 @@ namespace weir::bench {
 bool quick();
 
 [[noreturn]] void give_up(const std::string& what);
+
+// What would outlive this process otherwise: `undo` runs when the object goes, and also where the process gives up or is asked
+// to end (SIGINT, SIGTERM). Children that still run are killed then, too.
+class Undo {
+ public:
+  explicit Undo(std::function<void()> undo);
+  ~Undo();
+  Undo(const Undo&) = delete;
+
+ private:
+  int key_;
+};
 void note(const std::string& text);  // To standard error: progress, or why a figure is not what it should be.
 
 template <class T>
@@ -66,6 +79,8 @@ class Child {
   bool running();
   void kill();  // SIGKILL, and waits.
   double rss_mb() const;
+  double rss_peak_mb() const;
+  double cpu_seconds() const;  // So far, all threads, user and system.
   pid_t pid() const { return pid_; }
 
  private:

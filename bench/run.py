@@ -9,8 +9,9 @@ The build's benches.txt (bench/CMakeLists.txt) lists the programs. A program pri
 - a list of {name, value, unit} (end-to-end programs): taken as it is.
 Progress goes to standard error. bench/rivals.json says which row has which rival, and what that reached on another machine;
 --rivals names what bench/rivals.py has just measured on this one. A rival that was not measured is shown with its reference,
-its ratio with a ≈, since machines differ by a factor of two. A program that fails, or prints anything else, and a rival
-whose row has gone or has another unit, is an error: the others still run, and the exit code is 1.
+its ratio with a ≈, since machines differ by a factor of two. bench/goals.json says what rows are to reach; the table shows it
+beside them. A program that fails, or prints anything else, and a rival or goal whose row has gone or has another unit, is an
+error: the others still run, and the exit code is 1.
 """
 import argparse
 import json
@@ -76,8 +77,8 @@ def with_rivals(rows, known, measured):
             yield {**row, "rival": f"{rival['what']} ({REFERENCE})", "rival_value": rival["reference"]}
 
 
-def mistakes(rows, known, complete):
-    """What is wrong with bench/rivals.json. `complete`: every program has run, so every row must be there."""
+def mistakes(rows, known, goals, complete):
+    """What is wrong with bench/rivals.json and goals.json. `complete`: every program has run, so every row must be there."""
     units = {row["name"]: row["unit"] for row in rows}
     for name, key in known["rows"].items():
         rival_unit = known["rivals"][key]["unit"]
@@ -86,6 +87,9 @@ def mistakes(rows, known, complete):
                 yield f"no benchmark has a row '{name}'"
         elif units[name] != rival_unit and not (is_rate(units[name]) and is_rate(rival_unit)):
             yield f"'{name}' is in '{units[name]}', its rival '{key}' in '{rival_unit}'"
+    for name in goals:
+        if complete and name not in units:
+            yield f"no benchmark has a row '{name}', which has a goal"
 
 
 def is_rate(unit):
@@ -99,6 +103,12 @@ def ratio(row):
         return "–"
     times = value / rival_value if is_rate(row["unit"]) else rival_value / value
     return ("≈" if row["rival"].endswith(f"({REFERENCE})") else "") + f"{times:.2f}"
+
+
+def goal(row, goals):
+    """What the row is to reach: a rate at least, anything else at most."""
+    wanted = goals.get(row["name"])
+    return "–" if wanted is None else ("≥ " if is_rate(row["unit"]) else "≤ ") + shown(wanted)
 
 
 def machine():
@@ -123,13 +133,13 @@ def shown(value):
     return str(value)
 
 
-def table(rows):
-    cells = [["figure", "value", "unit", "rival", "ratio", "reached by"]]
-    cells += [[r["name"], shown(r["value"]), r["unit"] or "", shown(r["rival_value"]), ratio(r), r["rival"] or ""] for r in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(6)]
+def table(rows, goals):
+    cells = [["figure", "value", "unit", "goal", "rival", "ratio", "reached by"]]
+    cells += [[r["name"], shown(r["value"]), r["unit"] or "", goal(r, goals), shown(r["rival_value"]), ratio(r), r["rival"] or ""] for r in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     lines = []
     for i, row in enumerate(cells):
-        parts = [c.rjust(w) if k in (1, 3, 4) else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths))]
+        parts = [c.rjust(w) if k in (1, 3, 4, 5) else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths))]
         lines.append("  ".join(parts).rstrip())
         if i == 0:
             lines.append("  ".join("─" * w for w in widths))
@@ -145,6 +155,7 @@ def main():
     arguments = parser.parse_args()
 
     known = json.loads((pathlib.Path(__file__).parent / "rivals.json").read_text())
+    goals = json.loads((pathlib.Path(__file__).parent / "goals.json").read_text())
     rivals = {"measured": {}, "missing": "bench/run.py was called without --rivals", "failed": []}
     if arguments.rivals:
         rivals = json.loads(arguments.rivals.read_text())
@@ -162,7 +173,7 @@ def main():
         except (ValueError, KeyError, TypeError) as error:  # ValueError: json's own error is one, too.
             failed.append(f"{name}: {error!r}")
     complete = not arguments.only and not failed
-    failed += [f"bench/rivals.json: {mistake}" for mistake in mistakes(rows, known, complete)]
+    failed += [f"bench/rivals.json, goals.json: {mistake}" for mistake in mistakes(rows, known, goals, complete)]
     rows = list(with_rivals(rows, known, rivals["measured"]))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(rows, indent=2) + "\n")
@@ -171,7 +182,7 @@ def main():
         print("WEIR_BENCH_QUICK: small inputs; these figures show that the benchmarks work, not how fast anything is")
     if rivals["missing"]:
         print(f"rivals:  NOT measured here, reference figures from another machine (≈): {rivals['missing']}")
-    print(f"ratio:   how many times better than the rival, for rates and for times\n\n{table(rows)}")
+    print(f"ratio:   how many times better than the rival, for rates and for times\n\n{table(rows, goals)}")
     print(f"\n{len(rows)} figures, as JSON in {arguments.out}")
     for line in failed:
         print(f"failed: {line}", file=sys.stderr)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that a job needs and that are missing. Quick, and no root needed, when all are there.
 #
-#   scripts/install_dependencies.sh [--list] [build|test|format|tidy|data|bench|kafka]...      (default: build)
+#   scripts/install_dependencies.sh [--list] [build|test|format|tidy|data|bench|kafka|peers]...      (default: build)
 #
 # build: what CMake asks for (library, program, tests, benchmarks)   test: and what the tests run
 # bench, data: and Python       format, tidy: and clang's tools      kafka: and what scripts/kafka.sh needs
+# peers: and what builds other stream engines' jobs (bench/peers)
 # --list: only print the names
 set -euo pipefail
 
@@ -19,6 +20,7 @@ format=(clang-format-14)
 tidy=(clang-tidy-14)
 data=(python3 python3-venv)
 kafka=(kcat maven openjdk-17-jre-headless)
+peers=(maven openjdk-17-jdk-headless)
 bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 
 list=no
@@ -27,12 +29,12 @@ for group in "$@"; do
   case "$group" in
     --list) list=yes ;;
     build) ;;
-    test | format | tidy | data | bench | kafka)
+    test | format | tidy | data | bench | kafka | peers)
       declare -n more="$group"
       packages+=("${more[@]}")
       ;;
     *)
-      echo "install_dependencies: unknown group '$group': expected build, test, format, tidy, data, bench or kafka" >&2
+      echo "install_dependencies: unknown group '$group': expected build, test, format, tidy, data, bench, kafka or peers" >&2
       exit 2
       ;;
   esac

@@ -73,20 +73,26 @@ class Rivals(unittest.TestCase):
         self.assertEqual([run.ratio(rate), run.ratio(time)], ["≈2.50", "≈4.00"])
 
     def test_a_rival_whose_row_has_gone_is_found_when_all_programs_ran(self):
-        self.assertEqual(list(run.mistakes([self.rate, self.alone], KNOWN, True)), ["no benchmark has a row 'time'"])
-        self.assertEqual(list(run.mistakes([self.rate, self.alone], KNOWN, False)), [])
+        self.assertEqual(list(run.mistakes([self.rate, self.alone], KNOWN, {}, True)), ["no benchmark has a row 'time'"])
+        self.assertEqual(list(run.mistakes([self.rate, self.alone], KNOWN, {}, False)), [])
 
     def test_a_row_in_another_unit_than_its_rival_is_found(self):
-        self.assertEqual(list(run.mistakes([self.rate, self.time], KNOWN, True)), [])
-        self.assertEqual(list(run.mistakes([self.rate, {**self.time, "unit": "ms"}], KNOWN, True)),
+        self.assertEqual(list(run.mistakes([self.rate, self.time], KNOWN, {}, True)), [])
+        self.assertEqual(list(run.mistakes([self.rate, {**self.time, "unit": "ms"}], KNOWN, {}, True)),
                          ["'time' is in 'ms', its rival 'quick' in 'us'"])
 
-    def test_the_table_shows_value_rival_and_ratio_in_columns(self):
-        lines = run.table(rows_with([self.rate, self.alone], {"fast": 50})).splitlines()
-        self.assertEqual(len(lines), 4)
-        self.assertEqual(re.split(r"\s{2,}", lines[0]), ["figure", "value", "unit", "rival", "ratio", "reached by"])
-        self.assertEqual(re.split(r"\s{2,}", lines[2]), ["rate", "250", "events/s", "50", "5.00", "Fast (this run)"])
-        self.assertEqual(re.split(r"\s{2,}", lines[3]), ["alone", "1", "s", "–", "–"])
+    def test_a_goal_whose_row_has_gone_is_found_when_all_programs_ran(self):
+        rows = [self.rate, self.time, self.alone]
+        self.assertEqual(list(run.mistakes(rows, KNOWN, {"alone": 3, "gone": 1}, True)), ["no benchmark has a row 'gone', which has a goal"])
+        self.assertEqual(list(run.mistakes(rows, KNOWN, {"alone": 3, "gone": 1}, False)), [])
+
+    def test_the_table_shows_value_goal_rival_and_ratio_in_columns(self):
+        lines = run.table(rows_with([self.rate, self.alone, self.time], {"fast": 50}), {"rate": 150000, "alone": 0.5}).splitlines()
+        self.assertEqual(len(lines), 5)
+        self.assertEqual(re.split(r"\s{2,}", lines[0]), ["figure", "value", "unit", "goal", "rival", "ratio", "reached by"])
+        self.assertEqual(re.split(r"\s{2,}", lines[2]), ["rate", "250", "events/s", "≥ 150,000", "50", "5.00", "Fast (this run)"])
+        self.assertEqual(re.split(r"\s{2,}", lines[3]), ["alone", "1", "s", "≤ 0.5", "–", "–"])
+        self.assertEqual(re.split(r"\s{2,}", lines[4])[3], "–")
 
 
 class KnownRivals(unittest.TestCase):
@@ -100,8 +106,8 @@ class KnownRivals(unittest.TestCase):
 
     def test_every_row_of_the_long_programs_is_printed_by_one(self):
         sources = "".join(path.read_text() for path in BENCH.glob("*.cpp"))
-        for row in self.known["rows"]:
-            self.assertIn(row.rpartition(": ")[2], sources)
+        for row in [*self.known["rows"], *json.loads((BENCH / "goals.json").read_text())]:
+            self.assertIn(re.split(": |, ", row)[-1], sources)
 
 
 class Input(unittest.TestCase):

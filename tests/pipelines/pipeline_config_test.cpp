@@ -287,7 +287,7 @@ TEST(ConfigPrint, LeavesOutOutcomesWhereTheLinesCarryTheirLabel) {
 }
 
 TEST(ConfigPrint, GivesTheSameConfigAgain) {
-  for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml"}) {
+  for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml", "bench/peers/weir.yaml"}) {
     const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"schema.logs.key=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x"});
     ASSERT_TRUE(first.ok()) << first.text();
     const std::string printed = to_yaml(first.config);
