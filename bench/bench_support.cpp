@@ -65,10 +65,10 @@ sigset_t ending_signals() {
 
 }  // namespace
 
-void give_up(const std::string& what) {
+void give_up(const std::string& what, int exit_code) {
   std::fprintf(stderr, "bench: %s\n", what.c_str());
   leftovers().clear();
-  std::_Exit(1);
+  std::_Exit(exit_code);
 }
 
 Undo::Undo(std::function<void()> undo) {

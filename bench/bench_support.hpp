@@ -17,7 +17,7 @@ namespace weir::bench {
 // WEIR_BENCH_QUICK is set: smaller inputs, and figures that say so.
 bool quick();
 
-[[noreturn]] void give_up(const std::string& what);
+[[noreturn]] void give_up(const std::string& what, int exit_code = 1);
 
 // What would outlive this process otherwise: `undo` runs when the object goes, and also where the process gives up or is asked
 // to end (SIGINT, SIGTERM). Children that still run are killed then, too.

@@ -105,29 +105,14 @@ std::int64_t wait_until_learnt(JobRun& run, JobSender& sender, const std::vector
 Proof prove(JobRun& run, std::int64_t sent, const std::vector<std::int64_t>& wanted) {
   const JobTopics& topics = run.topics();
   Reader reader(topics.brokers, topics.predictions(), std::vector<std::int64_t>(wanted.size(), Reader::kBegin), /*committed=*/true);
-  std::vector<char> seen(static_cast<std::size_t>(sent));
-  std::vector<double> learnt(wanted.size(), 0.0);
-  Proof proof;
-  proof.missing = sent;
-  for (double moved = now_seconds(); now_seconds() - moved < (proof.missing > 0 ? kStillSecondsMax : 0.5);) {
+  Prover prover(sent, wanted);
+  for (double moved = now_seconds(); now_seconds() - moved < (prover.proof().missing > 0 ? kStillSecondsMax : 0.5);) {
     const Reader::Message message = reader.next(20);
     if (message == nullptr) continue;
     moved = now_seconds();
-    const SeenPrediction p = parse_prediction(bytes_of(*message));
-    if (p.id < 0 || p.id >= sent || p.partition < 0 || static_cast<std::size_t>(p.partition) >= wanted.size())
-      throw Void("a prediction of a record that was never sent: " + std::string(bytes_of(*message).substr(0, 200)));
-    const double appended = double(rd_kafka_message_timestamp(message.get(), nullptr)) * 1e-3;
-    if (std::exchange(seen[static_cast<std::size_t>(p.id)], 1)) ++proof.doubled;
-    else --proof.missing;
-    if (p.n != p.offset + 1) ++proof.state_errors;
-    if (proof.first_append == 0.0 || appended < proof.first_append) proof.first_append = appended;
-    double& at = learnt[static_cast<std::size_t>(p.partition)];
-    if (at == 0.0 && p.steps >= wanted[static_cast<std::size_t>(p.partition)]) at = appended;
+    prover.take(parse_prediction(bytes_of(*message)), double(rd_kafka_message_timestamp(message.get(), nullptr)) * 1e-3);
   }
-  proof.learnt_append = *std::max_element(learnt.begin(), learnt.end());
-  for (const double at : learnt)
-    if (at == 0.0) proof.learnt_append = 0.0;
-  return proof;
+  return prover.proof();
 }
 
 double directory_mb(const std::string& path) {
@@ -217,6 +202,29 @@ void JobRun::check_alive() {
 
 std::string Proof::text() const {
   return std::to_string(missing) + " missing, " + std::to_string(doubled) + " doubled, " + std::to_string(state_errors) + " state errors";
+}
+
+Prover::Prover(std::int64_t sent, std::vector<std::int64_t> steps)
+    : seen_(static_cast<std::size_t>(sent)), steps_(std::move(steps)), learnt_(steps_.size(), 0.0) {
+  proof_.missing = sent;
+}
+
+void Prover::take(const SeenPrediction& p, double append_s) {
+  if (p.id < 0 || static_cast<std::size_t>(p.id) >= seen_.size() || p.partition < 0 || static_cast<std::size_t>(p.partition) >= steps_.size())
+    throw Void("a prediction of a record that was never sent: id " + std::to_string(p.id) + ", partition " + std::to_string(p.partition));
+  if (std::exchange(seen_[static_cast<std::size_t>(p.id)], 1)) ++proof_.doubled;
+  else --proof_.missing;
+  if (p.n != p.offset + 1) ++proof_.state_errors;
+  if (proof_.first_append == 0.0 || append_s < proof_.first_append) proof_.first_append = append_s;
+  const auto partition = static_cast<std::size_t>(p.partition);
+  if (learnt_[partition] == 0.0 && p.steps >= steps_[partition]) learnt_[partition] = append_s;
+}
+
+Proof Prover::proof() const {
+  Proof out = proof_;
+  const bool all = std::find(learnt_.begin(), learnt_.end(), 0.0) == learnt_.end();
+  out.learnt_append = all ? *std::max_element(learnt_.begin(), learnt_.end()) : 0.0;
+  return out;
 }
 
 RateFigures measure_rate(const KafkaBroker& broker, const Engine& engine, int partitions, std::int64_t count, Feed feed) {

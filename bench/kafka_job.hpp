@@ -79,6 +79,21 @@ struct Proof {
   std::string text() const;
 };
 
+// Takes the predictions of a run, as they are committed, in each partition's order.
+class Prover {
+ public:
+  // `steps`: what each partition's model must have made in the end.
+  Prover(std::int64_t sent, std::vector<std::int64_t> steps);
+  void take(const SeenPrediction& prediction, double append_s);  // Throws Void for one of a record that was never sent.
+  Proof proof() const;
+
+ private:
+  std::vector<char> seen_;
+  std::vector<std::int64_t> steps_;
+  std::vector<double> learnt_;  // When each partition's model was seen to have made them.
+  Proof proof_;
+};
+
 enum class Feed {
   kBehind,     // Outcomes follow the predictions.
   kPreloaded,  // Outcomes are there before the engine starts; for engines that let an early one wait.

@@ -1,6 +1,9 @@
 #include "bench/kafka_load.hpp"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -63,6 +66,24 @@ void note_delivery(rd_kafka_t* client, const rd_kafka_message_t* message, void*)
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++*static_cast<std::atomic<std::int64_t>*>(rd_kafka_opaque(client));
 }
 
+bool is_free(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return bound;
+}
+
+int free_port() {
+  constexpr int kControllerAbove = 100;  // scripts/kafka.sh
+  for (int tries = 0, port = 20000 + ::getpid() % 9000; tries < 1000; ++tries, port = 20000 + (port + 7) % 9000)
+    if (is_free(port) && is_free(port + kControllerAbove)) return port;
+  give_up("no free port for a Kafka broker");
+}
+
 std::int64_t integer_after(std::string_view json, std::string_view name) {
   const std::size_t at = json.find(name);
   std::int64_t value = -1;
@@ -78,7 +99,7 @@ KafkaBroker::KafkaBroker() {
     return;
   }
   const char* port = std::getenv("KAFKA_PORT");
-  port_ = port != nullptr ? port : "19392";
+  port_ = port != nullptr ? port : std::to_string(free_port());
   directory_ = scratch("kafka");
   end_.emplace([this] {
     script({"kill"}, false);
@@ -99,7 +120,8 @@ void KafkaBroker::script(const std::vector<std::string>& arguments, bool must_wo
   std::ifstream in(log);
   std::stringstream text;
   text << in.rdbuf();
-  give_up((code == kNoBroker ? "there can be no Kafka broker on this machine: " : "scripts/kafka.sh " + arguments[0] + ": ") + text.str());
+  if (code == kNoBroker) give_up("there can be no Kafka broker on this machine: " + text.str(), kNoBroker);
+  give_up("scripts/kafka.sh " + arguments[0] + ": " + text.str());
 }
 
 void create_topics(const JobTopics& topics) {

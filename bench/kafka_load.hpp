@@ -23,10 +23,10 @@ struct RdKafkaDeleter {
 using RdKafka = std::unique_ptr<rd_kafka_t, RdKafkaDeleter>;
 
 // One broker by scripts/kafka.sh, without data of an earlier run, in the build's bench-data; gone at the end. KAFKA_PORT: its
-// port (19392). WEIR_KAFKA=host:port: that one instead, as it is.
+// port, else any free one. WEIR_KAFKA=host:port: that one instead, as it is.
 class KafkaBroker {
  public:
-  KafkaBroker();  // Gives up where there can be none.
+  KafkaBroker();  // Gives up, with exit code 77, where there can be none.
   KafkaBroker(const KafkaBroker&) = delete;
   const std::string& address() const { return address_; }
 
