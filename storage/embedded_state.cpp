@@ -44,13 +44,13 @@ class EmbeddedState final : public StateReader {
     return {};
   }
 
-  Result<void> scan(std::string_view prefix,
-                    const std::function<bool(std::string_view, std::string_view)>& fn) const override {
+  Result<void> scan_from(std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view, std::string_view)>& fn) const override {
     const std::string full = prefix_ + std::string(prefix);
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // A scan of everything must not push out what lookups need.
     const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options, family_));
-    for (it->Seek(full); it->Valid() && it->key().starts_with(full); it->Next()) {
+    for (it->Seek(prefix_ + std::string(std::max(prefix, from))); it->Valid() && it->key().starts_with(full); it->Next()) {
       TRY_ASSIGN(const std::string_view body, unseal(ColumnFamily::kState, view(it->key()), view(it->value())));
       if (!fn(view(it->key()).substr(prefix_.size()), body)) return {};
     }

@@ -33,6 +33,12 @@ bool read_positions(ByteReader& reader, Positions& positions) {
   return reader.ok();
 }
 
+std::string numbered_key(std::string_view letter, std::uint64_t number) {
+  std::string out(letter);
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(number >> shift);
+  return out;
+}
+
 std::string printable(std::string_view key) {
   std::string out;
   for (const char c : key.substr(0, 64)) out += c >= 0x20 && c < 0x7f ? c : '?';
@@ -41,11 +47,9 @@ std::string printable(std::string_view key) {
 
 }  // namespace
 
-std::string changelog_order_key(CommitId commit) {
-  std::string out(kChangelogOrder);
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(commit.value >> shift);
-  return out;
-}
+std::string changelog_bundle_key(std::uint64_t number) { return numbered_key(kChangelogBundle, number); }
+
+std::string changelog_order_key(CommitId commit) { return numbered_key(kChangelogOrder, commit.value); }
 
 CommitId changelog_order_commit(std::string_view key) {
   std::uint64_t value = 0;
@@ -84,6 +88,7 @@ void encode(const ChangelogTaskEntry& entry, ByteBuffer& out) {
     out.append_fixed(static_cast<std::uint8_t>(input));
     out.append_varint(entry.attempts[input]);
   }
+  for (const std::uint64_t value : {entry.bundles.oldest, entry.bundles.next, entry.bundles.bytes, entry.bundles.live_bytes}) out.append_varint(value);
   append_positions(entry.positions, out);
 }
 
@@ -99,6 +104,7 @@ bool decode(std::string_view body, ChangelogTaskEntry& entry) {
     if (input >= kInputCount) return false;
     entry.attempts[input] = static_cast<std::uint32_t>(reader.varint());
   }
+  for (std::uint64_t* value : {&entry.bundles.oldest, &entry.bundles.next, &entry.bundles.bytes, &entry.bundles.live_bytes}) *value = reader.varint();
   return read_positions(reader, entry.positions) && reader.finished();
 }
 

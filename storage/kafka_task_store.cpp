@@ -2,15 +2,21 @@
 #include <random>
 
 #include "core/base/crash_point.hpp"
+#include "storage/changelog_bundle.hpp"
 #include "storage/kafka_changelog.hpp"
 #include "storage/kafka_core.hpp"
+#include "storage/kafka_local_state.hpp"
 #include "storage/kafka_transactions.hpp"
 #include "storage/positions.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::size_t kRestoreBytes = 4u << 20;   // Of one write into the local store while it is filled.
+constexpr std::size_t kLocalBytes = 8u << 20;     // Changes that wait to be written into the local store: read again after a kill.
+constexpr Duration kLocalEvery = std::chrono::minutes(1);         // Or so long, where little changes.
+constexpr std::uint64_t kBundleBytesMin = 64u << 20;              // Below it a changelog is not written anew.
+constexpr std::uint64_t kRewriteBytes = 256u << 10;               // Of the state, at least, by one commit while it is.
+constexpr std::uint64_t kBundlesErasedMax = 1000;                 // By one commit.
 constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
 constexpr std::size_t kForgottenMax = 1000;       // Order entries erased by one commit.
 constexpr Duration kDeleteRetention = std::chrono::hours(7 * 24);  // Tombstones of the changelog.
@@ -30,8 +36,9 @@ class KafkaState final : public StateReader {
     const std::vector<std::string_view> views(all.begin(), all.end());
     return local_->get_many(views, values, found);
   }
-  Result<void> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& fn) const override {
-    return local_->scan(full(prefix), [&](std::string_view key, std::string_view value) { return fn(key.substr(1), value); });
+  Result<void> scan_from(std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view, std::string_view)>& fn) const override {
+    return local_->scan_from(full(prefix), full(from), [&](std::string_view key, std::string_view value) { return fn(key.substr(1), value); });
   }
   CommitId visible() const override { return CommitId(last_commit_->load(std::memory_order_acquire)); }
 
@@ -55,6 +62,7 @@ class KafkaTaskStore final : public TaskStore {
         transactions_(core_->options, core_->options.pipeline + "." + spec_.name + "." + std::to_string(spec_.partition.value)) {}
 
   ~KafkaTaskStore() override {
+    if (local_ && !read_only() && local_->waiting_bytes() > 0) static_cast<void>(store_local());  // What fails now is read again.
     local_.reset();  // Before somebody else may open the task.
     std::lock_guard lock(core_->mutex);
     core_->open_tasks.erase({spec_.name, spec_.partition.value});
@@ -68,7 +76,7 @@ class KafkaTaskStore final : public TaskStore {
     TRY(catch_up());
     if (!read_only()) TRY(take_over());
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
-    return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_state_, last_commit_), entry_.attempts};
+    return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_), entry_.attempts};
   }
 
   Result<void> count_attempt(InputId input) override {
@@ -102,9 +110,9 @@ class KafkaTaskStore final : public TaskStore {
   }
 
   Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const override {
-    CHECK(local_state_ != nullptr);
+    CHECK(local_ != nullptr);
     Result<void> decoded;
-    TRY(local_state_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+    TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
       ChangelogOrderEntry entry;
       if (!decode(body, entry)) {
         decoded = malformed("an order entry");
@@ -162,17 +170,17 @@ class KafkaTaskStore final : public TaskStore {
 
   Result<void> open_local() {
     if (!local_) {
-      TRY_ASSIGN(local_, core_->local->open_task(spec_));
+      TRY_ASSIGN(auto store, core_->local->open_task(spec_));
+      TRY_ASSIGN(const Recovered recovered, store->recover());
+      local_ = std::make_shared<KafkaLocalState>(std::move(store), recovered.state);
     }
-    TRY_ASSIGN(Recovered recovered, local_->recover());
-    local_state_ = std::move(recovered.state);
     stamp_ = {};
     entry_ = {};
     std::string body;
-    TRY_ASSIGN(const bool stamped, local_state_->get(kLocalStamp, body));
+    TRY_ASSIGN(const bool stamped, local_->get(kLocalStamp, body));
     if (!stamped) return {};
     if (!decode(body, stamp_)) return malformed("the stamp");
-    TRY_ASSIGN(const bool known, local_state_->get(kChangelogTask, body));
+    TRY_ASSIGN(const bool known, local_->get(kChangelogTask, body));
     if (known && !decode(body, entry_)) return malformed("the task entry");
     return {};
   }
@@ -180,6 +188,8 @@ class KafkaTaskStore final : public TaskStore {
   // Brings the local store and `entry_` to the end of what is committed in the changelog.
   Result<void> catch_up() {
     if (!has_changelog_) return {};
+    bundle_.clear();
+    restored_.clear();
     TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
     const std::int64_t now_us = core_->options.clock->wall_us();
     const bool fits = stamp_.cluster == core_->admin->cluster_id() && stamp_.next >= marks.begin && stamp_.next <= marks.end &&
@@ -199,48 +209,48 @@ class KafkaTaskStore final : public TaskStore {
       });
       TRY(taken);
       CHECK(whole);
-      if (restored_.state.bytes() >= kRestoreBytes) TRY(store_local(reader->position()));
+      if (bundle_.unfinished()) continue;
+      stamp_.next = reader->position();
+      local_->apply(restored_);
+      restored_.clear();
+      if (local_->waiting_bytes() >= kLocalBytes) TRY(store_local());
     }
-    return store_local(reader->position());
+    if (bundle_.unfinished()) return Error{ErrorCode::kCorruption, where() + ": a commit's changes end in the middle"};
+    stamp_.next = reader->position();
+    return store_local();
   }
 
   Result<void> take(const Record& record) {
+    const bool is_bundle = record.key.starts_with(kChangelogBundle);
     if (record.erases) {
-      restored_.state.erase("", record.key);
+      if (!is_bundle) restored_.erase("", record.key);  // What a bundle held that is still there stands in later ones.
       return {};
     }
     TRY_ASSIGN(const std::string_view body, unseal_changelog(record.key, record.value, where()));
+    if (is_bundle) {
+      const bool whole = bundle_.take(body, [&](std::string_view key, std::string_view value, bool erased) {
+        if (erased) restored_.erase(kChangelogState, key);
+        else restored_.put(kChangelogState, key, value);
+      });
+      return whole ? Result<void>() : Error{ErrorCode::kCorruption, where() + ": malformed changes"};
+    }
     if (record.key == kChangelogTask && !decode(body, entry_))
       return Error{ErrorCode::kCorruption, where() + ": a malformed task entry"};
-    restored_.state.put("", record.key, body);
+    restored_.put("", record.key, body);
     return {};
   }
 
-  // Writes what `restored_` holds, and the stamp with it.
-  Result<void> store_local(Offset next) {
-    stamp_.next = next;
+  // Writes what waits into the local store, and the stamp with it.
+  Result<void> store_local() {
     stamp_.time_us = core_->options.clock->wall_us();
     body_.clear();
     encode(stamp_, body_);
-    restored_.state.put("", kLocalStamp, body_.view());
-    const auto stored = local_->commit(restored_);
-    restored_.clear();
-    if (!stored.ok()) return stored.error();
-    return {};
+    return local_->write(kLocalStamp, body_.view());
   }
 
   Result<void> wipe() {
     entry_ = {};
-    for (;;) {
-      TRY(local_state_->scan("", [&](std::string_view key, std::string_view) {
-        restored_.state.erase("", key);
-        return restored_.state.bytes() < kRestoreBytes;
-      }));
-      if (restored_.state.empty()) return {};
-      const auto stored = local_->commit(restored_);
-      restored_.clear();
-      if (!stored.ok()) return stored.error();
-    }
+    return local_->wipe();
   }
 
   Result<std::vector<Append>> appends_of(const Transaction& transaction) {
@@ -266,9 +276,9 @@ class KafkaTaskStore final : public TaskStore {
   Result<void> write(Transaction& transaction, std::vector<Append> appends, ChangelogTaskEntry next, const std::vector<std::string>& forgotten) {
     if (lost_) {
       TRY(find_again());
-      if (entry_ == next) return finish(appends);  // This very one had been committed.
+      if (entry_.same_commit(next)) return finish(appends);  // This very one had been committed.
     }
-    make_changes(transaction, next, forgotten);
+    TRY(make_changes(transaction, next, forgotten));
     TRY(transactions_.warm(changelog_));
     for (const Append& append : appends) TRY(transactions_.warm(append.topic->spec.name));
     KafkaAppended changelog_end;
@@ -285,12 +295,14 @@ class KafkaTaskStore final : public TaskStore {
       if (unknown == kUnknownMax)
         return Error{ErrorCode::kUnavailable, "Kafka, commit of task " + label_ + ": its outcome was unknown " + std::to_string(unknown + 1) + " times in a row"};
       TRY(find_again());
-      if (entry_ == next) return finish(appends);  // It had been committed, and the local store has it from the changelog.
+      if (entry_.same_commit(next)) return finish(appends);  // It had been committed, and is here from the changelog.
     }
     entry_ = std::move(next);
-    std::swap(restored_.state, changes_local_);
+    rewrite_ = std::move(rewrite_next_);
+    local_->apply(changes_local_);
     // An acknowledgement that was lost and came again names no offset: then some are read once more after a restart.
-    TRY(store_local(std::max(stamp_.next, Offset(changelog_end.last).next())));
+    stamp_.next = std::max(stamp_.next, Offset(changelog_end.last).next());
+    if (local_->waiting_bytes() >= kLocalBytes || core_->options.clock->wall_us() - stamp_.time_us > kLocalEvery.count()) TRY(store_local());
     return finish(appends);
   }
 
@@ -315,6 +327,7 @@ class KafkaTaskStore final : public TaskStore {
 
   // New producers, and the changelog read to its end; but not if somebody else has taken over, before or meanwhile.
   Result<void> find_again() {
+    rewrite_ = {};
     TRY(catch_up());
     TRY(check_owner());
     TRY(transactions_.fence());
@@ -341,39 +354,95 @@ class KafkaTaskStore final : public TaskStore {
   }
 
   // Changes as records of the changelog, with their bytes in `sealed_`, and for the local store.
-  void make_changes(Transaction& transaction, const ChangelogTaskEntry& next, const std::vector<std::string>& forgotten) {
+  Result<void> make_changes(Transaction& transaction, ChangelogTaskEntry& next, const std::vector<std::string>& forgotten) {
     changes_.clear();
     changes_local_.clear();
     sealed_.clear();
-    transaction.state.sort();
+    run_.clear();
+    next.bundles = entry_.bundles;
+    TRY(rewrite_some(transaction.state.bytes()));  // Before the changes: theirs are newer.
     transaction.state.for_each([&](std::string_view key, std::string_view value, bool erased) {
-      const std::size_t at = sealed_.size();
-      sealed_.append(kChangelogState);
-      sealed_.append(key);
-      add_change(at, value, erased);
+      append_change(key, value, erased, run_);
+      if (erased) changes_local_.erase(kChangelogState, key);
+      else changes_local_.put(kChangelogState, key, value);
     });
+    if (!run_.empty()) {
+      cut_bundle(run_.view(), [&](std::string_view piece, bool ends) {
+        body_.clear();
+        body_.append(ends ? '\1' : '\0');
+        body_.append(piece);
+        add_sealed(changelog_bundle_key(next.bundles.next++), body_.view());
+      });
+      next.bundles.bytes += run_.size();
+      rewrite_next_.bytes_since += run_.size();
+    }
+    forget_bundles(next.bundles);
     if (const std::string_view order = transaction.order.bytes(); !order.empty()) {
       body_.clear();
       encode(ChangelogOrderEntry{next.positions, order}, body_);
-      add_change(changelog_order_key(next.last_commit), body_.view(), false);
+      add_change(changelog_order_key(next.last_commit), body_.view());
     }
-    for (const std::string& key : forgotten) add_change(key, {}, true);
+    for (const std::string& key : forgotten) {
+      add_tombstone(key);
+      changes_local_.erase("", key);
+    }
     body_.clear();
     encode(next, body_);
-    add_change(std::string(kChangelogTask), body_.view(), false);  // The last one: a partition that ends with it ends with a commit.
+    add_change(std::string(kChangelogTask), body_.view());  // The last one: a partition that ends with it ends with a commit.
+    return {};
   }
-  void add_change(const std::string& key, std::string_view body, bool erased) {
+
+  // Once the bundles hold far more than the state, all of it is written into new ones, a part with each commit, and the old ones
+  // are erased. After a restart it begins again.
+  Result<void> rewrite_some(std::size_t changed_bytes) {
+    rewrite_next_ = rewrite_;
+    if (!rewrite_.running) {
+      if (entry_.bundles.bytes <= kBundleBytesMin + 2 * entry_.bundles.live_bytes) return {};
+      TRY(store_local());  // From now on what waits is newer than what is rewritten.
+      rewrite_next_ = {};
+      rewrite_next_.running = true;
+      rewrite_next_.until = entry_.bundles.next;
+      rewrite_next_.from = kChangelogState;
+    }
+    if (rewrite_next_.whole) return {};
+    const std::uint64_t enough = std::max<std::uint64_t>(kRewriteBytes, 2 * changed_bytes);
+    bool more = false;
+    TRY(local_->scan_written(kChangelogState, rewrite_next_.from, [&](std::string_view key, std::string_view value) {
+      if (run_.size() >= enough) {
+        more = true;
+        rewrite_next_.from = key;
+        return false;
+      }
+      append_change(key.substr(kChangelogState.size()), value, false, run_);
+      return true;
+    }));
+    rewrite_next_.live_bytes += run_.size();
+    rewrite_next_.whole = !more;
+    return {};
+  }
+  void forget_bundles(ChangelogBundles& bundles) {
+    if (!rewrite_next_.whole) return;
+    const std::uint64_t to = std::min(rewrite_next_.until, bundles.oldest + kBundlesErasedMax);
+    for (; bundles.oldest < to; ++bundles.oldest) add_tombstone(changelog_bundle_key(bundles.oldest));
+    if (bundles.oldest < rewrite_next_.until) return;
+    bundles.bytes = rewrite_next_.bytes_since;
+    bundles.live_bytes = rewrite_next_.live_bytes;
+    rewrite_next_ = {};
+  }
+
+  void add_tombstone(std::string_view key) {
+    changes_.push_back({sealed_.size(), key.size(), 0, true});
+    sealed_.append(key);
+  }
+  void add_sealed(std::string_view key, std::string_view body) {
     const std::size_t at = sealed_.size();
     sealed_.append(key);
-    add_change(at, body, erased);
+    append_sealed(key, body, sealed_);
+    changes_.push_back({at, key.size(), sealed_.size() - at - key.size(), false});
   }
-  // The key is in `sealed_` from `at` on.
-  void add_change(std::size_t at, std::string_view body, bool erased) {
-    const std::string key(sealed_.view(at, sealed_.size() - at));
-    if (!erased) append_sealed(key, body, sealed_);
-    changes_.push_back({at, key.size(), sealed_.size() - at - key.size(), erased});
-    if (erased) changes_local_.erase("", key);
-    else changes_local_.put("", key, body);
+  void add_change(std::string_view key, std::string_view body) {
+    add_sealed(key, body);
+    changes_local_.put("", key, body);
   }
 
   std::optional<KafkaFailure> append_changes(KafkaProducer& producer, KafkaAppended& appended) {
@@ -406,7 +475,7 @@ class KafkaTaskStore final : public TaskStore {
       return of_topic[index];
     };
     bool all = true;
-    TRY(local_state_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+    TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
       ChangelogOrderEntry entry;
       if (!decode(body, entry) || !inputs_are_gone(entry.positions, begin_of)) return false;
       out.emplace_back(key);
@@ -424,13 +493,22 @@ class KafkaTaskStore final : public TaskStore {
     bool erased;
   };
 
+  // Of all state into new bundles.
+  struct Rewrite {
+    bool running = false;
+    bool whole = false;             // All is written; old bundles are left to erase.
+    std::uint64_t until = 0;        // Those before it are to be erased.
+    std::string from;               // The first key not yet written.
+    std::uint64_t live_bytes = 0;   // Written so far.
+    std::uint64_t bytes_since = 0;  // Of the bundles from `until` on.
+  };
+
   const std::shared_ptr<KafkaCore> core_;
   const TaskSpec spec_;
   const std::string changelog_;
   const std::string label_;
   KafkaTransactions transactions_;
-  std::unique_ptr<TaskStore> local_;
-  std::shared_ptr<const StateReader> local_state_;
+  std::shared_ptr<KafkaLocalState> local_;
   std::shared_ptr<std::atomic<std::uint64_t>> last_commit_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::array<KafkaTopic*, kTopicCount> topics_{};
   LocalStamp stamp_;
@@ -439,8 +517,10 @@ class KafkaTaskStore final : public TaskStore {
   std::uint64_t owner_ = 0;  // This one's mark.
   bool lost_ = false;  // The producers are gone; what they committed is not known.
   std::uint64_t begins_seen_ = 0;
-  Transaction restored_;  // Only its state is used: what goes into the local store next.
-  ByteBuffer sealed_, body_;
+  StateChanges restored_;  // Read from the changelog.
+  BundleReader bundle_;
+  Rewrite rewrite_, rewrite_next_;  // As of the last commit, and of the one being made.
+  ByteBuffer sealed_, body_, run_;
   std::vector<Change> changes_;
   StateChanges changes_local_;
 };

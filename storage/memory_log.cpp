@@ -96,12 +96,12 @@ class MemoryState final : public StateReader {
     for (std::size_t i = 0; i < keys.size(); ++i) found[i] = find(keys[i], values[i]);
     return {};
   }
-  Result<void> scan(std::string_view prefix,
-                    const std::function<bool(std::string_view, std::string_view)>& fn) const override {
+  Result<void> scan_from(std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view, std::string_view)>& fn) const override {
     std::vector<std::pair<std::string, std::string>> entries;  // A copy: fn may call back into the log.
     {
       std::lock_guard lock(core_->mutex);
-      for (auto it = task_->state.lower_bound(prefix); it != task_->state.end() && it->first.starts_with(prefix); ++it)
+      for (auto it = task_->state.lower_bound(std::max(prefix, from)); it != task_->state.end() && it->first.starts_with(prefix); ++it)
         entries.emplace_back(*it);
     }
     for (const auto& [key, value] : entries)

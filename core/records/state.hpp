@@ -69,9 +69,13 @@ class StateReader {
   // Many at once, in the order of `keys`; `found[i]` is 0 or 1. Cheaper than single calls when cold.
   virtual Result<void> get_many(std::span<const std::string_view> keys, std::vector<std::string>& values,
                                 std::vector<char>& found) const = 0;
-  // Every entry whose key begins with `prefix`, in key order, until fn returns false.
-  virtual Result<void> scan(std::string_view prefix,
-                            const std::function<bool(std::string_view key, std::string_view value)>& fn) const = 0;
+  // Every entry whose key begins with `prefix` and is not before `from`, in key order, until fn returns false.
+  virtual Result<void> scan_from(std::string_view prefix, std::string_view from,
+                                 const std::function<bool(std::string_view key, std::string_view value)>& fn) const = 0;
+  // All that begin with `prefix`.
+  Result<void> scan(std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& fn) const {
+    return scan_from(prefix, prefix, fn);
+  }
   // The task's last commit that this reader's next call is sure to see.
   virtual CommitId visible() const = 0;
 };

@@ -30,9 +30,9 @@ class MapStateReader : public StateReader {
     }
     return {};
   }
-  Result<void> scan(std::string_view prefix,
-                    const std::function<bool(std::string_view, std::string_view)>& fn) const override {
-    for (auto it = entries.lower_bound(std::string(prefix)); it != entries.end() && it->first.starts_with(prefix); ++it)
+  Result<void> scan_from(std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view, std::string_view)>& fn) const override {
+    for (auto it = entries.lower_bound(std::string(std::max(prefix, from))); it != entries.end() && it->first.starts_with(prefix); ++it)
       if (!fn(it->first, it->second)) break;
     return {};
   }

@@ -1,0 +1,175 @@
+#include "storage/kafka_local_state.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/hash.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kSlotsMin = 1024;
+constexpr std::size_t kWipeBytes = 4u << 20;  // Of the keys that one write erases.
+
+}  // namespace
+
+std::size_t ChangeMap::slot_of(std::uint64_t hash, std::string_view key) const {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {  // Ends: half of them are free.
+    if (slots_[slot] == 0) return slot;
+    const Entry& entry = entries_[slots_[slot] - 1];
+    if (entry.hash == hash && bytes_.view(entry.key_at, entry.key_bytes) == key) return slot;
+  }
+}
+
+void ChangeMap::grow() {
+  slots_.assign(std::max(kSlotsMin, slots_.size() * 2), 0);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    std::size_t slot = entries_[i].hash & mask;
+    while (slots_[slot] != 0) slot = (slot + 1) & mask;
+    slots_[slot] = static_cast<std::uint32_t>(i + 1);
+  }
+}
+
+void ChangeMap::add(std::string_view key, std::string_view value, bool erased) {
+  if ((entries_.size() + 1) * 2 > slots_.size()) grow();
+  const std::uint64_t hash = hash64(key);
+  const std::size_t slot = slot_of(hash, key);
+  if (slots_[slot] == 0) {
+    entries_.push_back({hash, bytes_.size(), 0, static_cast<std::uint32_t>(key.size()), 0, false});
+    slots_[slot] = static_cast<std::uint32_t>(entries_.size());
+    bytes_.append(key);
+  }
+  Entry& entry = entries_[slots_[slot] - 1];
+  entry.value_at = bytes_.size();
+  entry.value_bytes = static_cast<std::uint32_t>(value.size());
+  entry.erased = erased;
+  bytes_.append(value);
+}
+
+std::optional<ChangeMap::Change> ChangeMap::find(std::string_view key) const {
+  if (entries_.empty()) return std::nullopt;
+  const std::uint32_t at = slots_[slot_of(hash64(key), key)];
+  if (at == 0) return std::nullopt;
+  return change_of(entries_[at - 1]);
+}
+
+void ChangeMap::clear() {
+  bytes_.clear();
+  entries_.clear();
+  std::ranges::fill(slots_, 0);
+}
+
+void KafkaLocalState::apply(const StateChanges& changes) {
+  std::lock_guard lock(mutex_);
+  changes.for_each([&](std::string_view key, std::string_view value, bool erased) {
+    if (erased) waiting_.erase(key);
+    else waiting_.put(key, value);
+  });
+}
+
+Result<void> KafkaLocalState::write(std::string_view stamp_key, std::string_view stamp) {
+  transaction_.clear();
+  waiting_.for_each([&](const ChangeMap::Change& change) {
+    if (change.erased) transaction_.state.erase("", change.key);
+    else transaction_.state.put("", change.key, change.value);
+  });
+  transaction_.state.put("", stamp_key, stamp);
+  const auto stored = store_->commit(transaction_);
+  if (!stored.ok()) return stored.error();
+  std::lock_guard lock(mutex_);  // Only now: who does not find a change here any more finds it in the store.
+  waiting_.clear();
+  return {};
+}
+
+Result<void> KafkaLocalState::wipe() {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.clear();
+  }
+  for (;;) {
+    transaction_.clear();
+    TRY(state_->scan("", [&](std::string_view key, std::string_view) {
+      transaction_.state.erase("", key);
+      return transaction_.state.bytes() < kWipeBytes;
+    }));
+    if (transaction_.state.empty()) return {};
+    const auto stored = store_->commit(transaction_);
+    if (!stored.ok()) return stored.error();
+  }
+}
+
+Result<bool> KafkaLocalState::get(std::string_view key, std::string& value) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto change = waiting_.find(key)) {
+      value.assign(change->value);
+      return !change->erased;
+    }
+  }
+  return state_->get(key, value);
+}
+
+Result<void> KafkaLocalState::get_many(std::span<const std::string_view> keys, std::vector<std::string>& values,
+                                       std::vector<char>& found) const {
+  values.resize(keys.size());
+  found.assign(keys.size(), 0);
+  std::vector<std::string_view> others;
+  std::vector<std::size_t> places;
+  {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (const auto change = waiting_.find(keys[i])) {
+        values[i].assign(change->value);
+        found[i] = !change->erased;
+      } else {
+        others.push_back(keys[i]);
+        places.push_back(i);
+      }
+    }
+  }
+  if (others.empty()) return {};
+  std::vector<std::string> their_values;
+  std::vector<char> their_found;
+  TRY(state_->get_many(others, their_values, their_found));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    values[places[i]] = std::move(their_values[i]);
+    found[places[i]] = their_found[i];
+  }
+  return {};
+}
+
+Result<void> KafkaLocalState::scan_from(std::string_view prefix, std::string_view from,
+                                        const std::function<bool(std::string_view, std::string_view)>& fn) const {
+  std::map<std::string, std::optional<std::string>> changed;  // In key order; without a value: erased.
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.for_each([&](const ChangeMap::Change& change) {
+      if (!change.key.starts_with(prefix) || change.key < from) return;
+      changed[std::string(change.key)] = change.erased ? std::nullopt : std::optional(std::string(change.value));
+    });
+  }
+  auto next = changed.begin();
+  bool more = true;
+  const auto give_changed = [&] {
+    if (next->second) more = fn(next->first, *next->second);
+    ++next;
+  };
+  TRY(state_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) {
+    while (more && next != changed.end() && next->first < key) give_changed();
+    if (!more) return false;
+    if (next != changed.end() && next->first == key) give_changed();
+    else more = fn(key, value);
+    return more;
+  }));
+  while (more && next != changed.end()) give_changed();
+  return {};
+}
+
+Result<void> KafkaLocalState::scan_written(std::string_view prefix, std::string_view from,
+                                           const std::function<bool(std::string_view, std::string_view)>& fn) const {
+  return state_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) { return waiting_.find(key) || fn(key, value); });
+}
+
+}  // namespace weir

@@ -1,0 +1,92 @@
+#pragma once
+// A task's copy of its changelog in this process: the local store, and before it the newest changes, in memory.
+//
+// What the changelog has committed need not be written here at once: a store that lags is filled up from its stamp on. So
+// changes wait until there are many, and one that is overwritten or erased in the meantime is never written: a row that waits
+// for its outcome for less than that costs the store one small write in place of three. Internal to the kafka_* files.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/records/state.hpp"
+#include "storage/task_store.hpp"
+
+namespace weir {
+
+// The last change of each key. Keeps its memory when cleared. Not thread-safe.
+class ChangeMap {
+ public:
+  struct Change {
+    std::string_view key;
+    std::string_view value;
+    bool erased = false;
+  };
+  void put(std::string_view key, std::string_view value) { add(key, value, false); }
+  void erase(std::string_view key) { add(key, {}, true); }
+  // The views hold until the next change.
+  std::optional<Change> find(std::string_view key) const;
+  // The last change of each key, in the order in which the keys came.
+  template <class Fn>
+  void for_each(Fn&& fn) const {
+    for (const Entry& entry : entries_) fn(change_of(entry));
+  }
+  bool empty() const { return entries_.empty(); }
+  std::size_t bytes() const { return bytes_.size(); }  // Overwritten ones included.
+  void clear();
+
+ private:
+  struct Entry {
+    std::uint64_t hash;
+    std::size_t key_at;
+    std::size_t value_at;
+    std::uint32_t key_bytes;
+    std::uint32_t value_bytes;
+    bool erased;
+  };
+  void add(std::string_view key, std::string_view value, bool erased);
+  std::size_t slot_of(std::uint64_t hash, std::string_view key) const;  // Its own, or the free one where it belongs.
+  void grow();
+  Change change_of(const Entry& e) const { return {bytes_.view(e.key_at, e.key_bytes), bytes_.view(e.value_at, e.value_bytes), e.erased}; }
+
+  ByteBuffer bytes_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> slots_;  // 0: free; else the entry's number + 1. A power of two, at most half full.
+};
+
+// Changes come from one thread, the task's committer; reading is thread-safe and sees every change that has returned.
+class KafkaLocalState final : public StateReader {
+ public:
+  // `store`: recovered; `state` is its state.
+  KafkaLocalState(std::unique_ptr<TaskStore> store, std::shared_ptr<const StateReader> state) : store_(std::move(store)), state_(std::move(state)) {}
+
+  void apply(const StateChanges& changes);
+  std::size_t waiting_bytes() const { return waiting_.bytes(); }
+  // Writes what waits, and `stamp` under its key, in one piece.
+  Result<void> write(std::string_view stamp_key, std::string_view stamp);
+  // Erases everything.
+  Result<void> wipe();
+
+  Result<bool> get(std::string_view key, std::string& value) const override;
+  Result<void> get_many(std::span<const std::string_view> keys, std::vector<std::string>& values, std::vector<char>& found) const override;
+  Result<void> scan_from(std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view, std::string_view)>& fn) const override;
+  // Those entries of the store itself for which no change waits.
+  Result<void> scan_written(std::string_view prefix, std::string_view from,
+                            const std::function<bool(std::string_view, std::string_view)>& fn) const;
+  CommitId visible() const override { return state_->visible(); }
+
+ private:
+  const std::unique_ptr<TaskStore> store_;
+  const std::shared_ptr<const StateReader> state_;
+  mutable std::mutex mutex_;
+  ChangeMap waiting_;         // Changed under the mutex; the committer reads it without.
+  Transaction transaction_;   // Of write() and wipe().
+};
+
+}  // namespace weir
