@@ -40,6 +40,49 @@ std::optional<PartitionId> partition_of_request(const YamlNode& request) {
   return PartitionId(static_cast<std::int32_t>(std::strtol(text.c_str(), nullptr, 10)));
 }
 
+// By input: how far behind its end.
+std::string lag_json(const TaskOverview& task) {
+  std::string out;
+  for (const InputLag& lag : task.inputs)
+    out += (out.empty() ? "" : ",") + json_text(name_of(lag.input)) + ":{\"next\":" + std::to_string(lag.next.value) +
+           ",\"records\":" + std::to_string(lag.records) + ",\"seconds\":" + number(lag.seconds) + "}";
+  return "{" + out + "}";
+}
+
+// The processes that share the partitions, and every task with its owner.
+std::string members_json(const RunningPipeline::Overview& overview) {
+  std::string out = "\"members\":[";
+  for (std::size_t i = 0; i < overview.members.size(); ++i) {
+    const Member& member = overview.members[i];
+    out += (i == 0 ? "" : ",") + ("{\"process\":" + json_text(member.process)) + ",\"host\":" + json_text(member.host) + ",\"partitions\":[";
+    for (std::size_t p = 0; p < member.partitions.size(); ++p) out += (p == 0 ? "" : ",") + std::to_string(member.partitions[p].value);
+    out += "]}";
+  }
+  out += "],\"owners\":[";
+  for (std::size_t i = 0; i < overview.tasks.size(); ++i) {
+    const TaskOverview& task = overview.tasks[i];
+    out += (i == 0 ? "" : ",") + ("{\"task\":" + json_text(task.task)) + ",\"partition\":" + std::to_string(task.partition.value) +
+           ",\"process\":" + (task.process.empty() ? "null" : json_text(task.process)) + ",\"last_commit_us\":" + std::to_string(task.last_commit_us) +
+           ",\"lag\":" + lag_json(task) + "}";
+  }
+  return out + "]";
+}
+
+// By all processes of the pipeline.
+Result<std::uint64_t> outcomes_consumed(RunningPipeline& pipeline) {
+  std::uint64_t sum = 0;
+  if (pipeline.config().log.kind == LogKind::kKafka && !pipeline.config().outcomes.ends()) {
+    TRY_ASSIGN(const auto overview, pipeline.overview());
+    for (const TaskOverview& task : overview.tasks)
+      for (const InputLag& lag : task.inputs)
+        if (task.task == kInferenceTask && lag.input == InputId::kOutcomes) sum += static_cast<std::uint64_t>(lag.next.value);
+    return sum;
+  }
+  for (const auto& status : pipeline.statuses())
+    if (status->task == kInferenceTask) sum += static_cast<std::uint64_t>(status->consumed[static_cast<std::size_t>(InputId::kOutcomes)].load());
+  return sum;
+}
+
 Result<void> answer_tail(RunningPipeline& pipeline, const YamlNode& request, Connection& connection, const std::atomic<int>& stop) {
   TailOptions options;
   options.topic = text_of(request, "topic");
@@ -93,10 +136,7 @@ Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection
     ReportInputs inputs;
     inputs.data_dir = pipeline.config().data_dir;
     inputs.run = pipeline.summary();
-    inputs.outcomes_consumed = 0;
-    for (const auto& status : pipeline.statuses())
-      if (status->task == kInferenceTask)
-        *inputs.outcomes_consumed += static_cast<std::uint64_t>(status->consumed[static_cast<std::size_t>(InputId::kOutcomes)].load());
+    TRY_ASSIGN(inputs.outcomes_consumed, outcomes_consumed(pipeline));
     TRY_ASSIGN(Report report, make_report(pipeline.log(), inputs));
     report.running = true;
     return connection.send(FrameKind::kEnd, flag_of(request, "json") ? report_json(report) + "\n" : report_text(report, inputs.data_dir));
@@ -115,18 +155,30 @@ std::string status_json(RunningPipeline& pipeline) {
                     ",\"bytes_total\":" + std::to_string(summary.total.bytes_total) + ",\"tick_us\":" + latency_json(summary.tick) +
                     ",\"arrival_us\":" + latency_json(summary.arrival) +
                     ",\"committed_us\":" + latency_json(summary.committed) + ",\"tasks\":[";
+  std::vector<std::string> warnings = summary.warnings;
+  const auto overview = pipeline.overview();
+  if (!overview.ok()) warnings.push_back("members and lag are not known: " + overview.error().what);
   bool first = true;
   for (const auto& status : pipeline.statuses()) {
-    out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"partition\":" + std::to_string(status->partition.value) + ",\"records\":" + std::to_string(status->records) +
+    const TaskPhase phase = status->phase;
+    out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"partition\":" + std::to_string(status->partition.value) + ",\"phase\":" + json_text(name_of(phase)) +
+           ",\"starts\":" + std::to_string(status->starts) + ",\"records\":" + std::to_string(status->records) +
            ",\"commits\":" + std::to_string(status->commits) + ",\"restarts\":" + std::to_string(status->restarts) +
-           ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) + "}";
+           ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) +
+           ",\"standby_lag\":" + (phase == TaskPhase::kStandby ? std::to_string(status->standby_lag) : "null");
+    if (overview.ok())
+      for (const TaskOverview& task : overview->tasks)
+        if (task.here == status && task.process == pipeline.config().resolved_process()) out += ",\"lag\":" + lag_json(task);
+    out += "}";
     first = false;
   }
   const MemoryLockState memory = memory_lock_state();
   out += "],\"memory_locked_bytes\":" + std::to_string(memory.locked_bytes) + ",\"memory_lock_limit_bytes\":" +
          (memory.limit_bytes == UINT64_MAX ? "null" : std::to_string(memory.limit_bytes)) + ",\"warnings\":[";
-  for (std::size_t i = 0; i < summary.warnings.size(); ++i) out += (i == 0 ? "" : ",") + json_text(summary.warnings[i]);
-  return out + "]}\n";
+  for (std::size_t i = 0; i < warnings.size(); ++i) out += (i == 0 ? "" : ",") + json_text(warnings[i]);
+  out += "]";
+  if (overview.ok() && !overview->members.empty()) out += ",\"process\":" + json_text(pipeline.config().resolved_process()) + "," + members_json(*overview);
+  return out + "}\n";
 }
 
 Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline) {

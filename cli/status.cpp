@@ -38,8 +38,15 @@ Result<int> status_command(const ShowArguments& arguments) {
       return "{" + out + "}";
     };
     for (std::int32_t p = 0; p < partitions_of(*access.log); ++p) {
-      TRY_ASSIGN(const auto task, access.log->open_task({std::string(kInferenceTask), PartitionId(p)}));
-      TRY_ASSIGN(const Recovered recovered, task->recover());
+      const TaskSpec spec{std::string(kInferenceTask), PartitionId(p)};
+      TaskProgress recovered;
+      if (auto progress = access.log->progress(spec); progress.ok()) {  // Others may run it.
+        recovered = std::move(*progress);
+      } else {
+        TRY_ASSIGN(const auto task, access.log->open_task(spec));
+        TRY_ASSIGN(const Recovered whole, task->recover());
+        recovered = {whole.last_commit, whole.positions, 0};
+      }
       commits += recovered.last_commit.value;
       std::map<InputId, std::int64_t> own;
       for (const Position& position : recovered.positions) own[position.input] = position.next.value;

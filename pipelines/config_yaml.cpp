@@ -204,6 +204,9 @@ std::string to_yaml(const PipelineConfig& c) {
   w.flag(1, "lock_memory", c.placement.lock_memory);
   w.line(1, "wait", words::text_of(words::kWaitModes, c.placement.wait));
   w.line(1, "parse", words::text_of(words::kParseModes, c.placement.parse));
+  w.line(1, "partitions", c.placement.partitions ? list(*c.placement.partitions, [](std::uint32_t p) { return std::to_string(p); }) : "auto");
+  w.line(0, "process", c.process.empty() ? "auto" : text(c.process));
+  w.line(0, "standby", std::to_string(c.standby));
   w.line(0, "retention", c.retention.empty() ? "{}" : "");
   for (const auto& [topic, retention] : c.retention) {
     std::string parts;

@@ -15,6 +15,7 @@
 #include "core/features/knots.hpp"
 #include "core/models/model.hpp"
 #include "pipelines/config_words.hpp"
+#include "pipelines/process_name.hpp"
 #include "pipelines/secret.hpp"
 #include "pipelines/yaml_tree.hpp"
 
@@ -670,18 +671,23 @@ void read_predictions(Section& root, PredictionsConfig& out) {
 
 void read_placement(Section& root, PlacementConfig& out) {
   Section s(root.findings(), root.get("placement"), "placement");
+  const auto numbers = [&](const YamlNode& list, std::string_view key, const std::string& expected) {
+    std::vector<std::uint32_t> read;
+    for (const YamlNode& item : list.items) {
+      double number = 0;
+      if (!Section::read_number(item, number) || number < 0 || number > 4095 || number != std::floor(number))
+        s.refuse(item, key, expected);
+      else
+        read.push_back(static_cast<std::uint32_t>(number));
+    }
+    if (list.items.empty()) s.refuse(list, key, expected);
+    return read;
+  };
   if (const YamlNode* pin = s.get("pin")) {
     const std::string expected = "auto, off, or a list of processor numbers, as in [0, 1]";
     if (pin->kind == Kind::kList) {
       out.pin = PinMode::kCpus;
-      for (const YamlNode& item : pin->items) {
-        double cpu = 0;
-        if (!Section::read_number(item, cpu) || cpu < 0 || cpu > 4095 || cpu != std::floor(cpu))
-          s.refuse(item, "pin", expected);
-        else
-          out.cpus.push_back(static_cast<std::uint32_t>(cpu));
-      }
-      if (pin->items.empty()) s.refuse(*pin, "pin", expected);
+      out.cpus = numbers(*pin, "pin", expected);
     } else if (pin->scalar == "auto" || pin->scalar == "off") {
       out.pin = pin->scalar == "auto" ? PinMode::kAuto : PinMode::kOff;
     } else {
@@ -691,6 +697,11 @@ void read_placement(Section& root, PlacementConfig& out) {
   s.flag("lock_memory", out.lock_memory);
   s.word("wait", words::kWaitModes, out.wait);
   s.word("parse", words::kParseModes, out.parse);
+  if (const YamlNode* partitions = s.get("partitions")) {
+    const std::string expected = "auto, or a list of the partitions that run in this process, as in [0, 2]";
+    if (partitions->kind == Kind::kList) out.partitions = numbers(*partitions, "partitions", expected);
+    else if (partitions->scalar != "auto") s.refuse(*partitions, "partitions", expected);
+  }
   s.finish();
 }
 
@@ -778,6 +789,15 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
   if (config.log.partitions > 1) check_partitions(findings, root, config);
+  if (config.placement.partitions) {
+    const YamlNode& at = node({"placement", "partitions"});
+    for (const std::uint32_t partition : *config.placement.partitions)
+      if (partition >= config.log.partitions)
+        findings.add(at, "placement.partitions", std::to_string(partition), "partitions from 0 to " + std::to_string(config.log.partitions - 1) + ": log.partitions is " + std::to_string(config.log.partitions));
+    if (config.log.kind != LogKind::kKafka) findings.add(at, "placement.partitions", "a list, and a log that one process has to itself", "auto, or log.kind: kafka");
+    if (config.standby > 0) findings.add(node({"standby"}), "standby", std::to_string(config.standby) + " beside placement.partitions", "0: only shared partitions have standbys");
+  }
+  if (config.standby > 0 && config.log.kind != LogKind::kKafka) findings.add(node({"standby"}), "standby", std::to_string(config.standby) + ", and a log that one process has to itself", "0, or log.kind: kafka");
   if (config.log.kind == LogKind::kKafka && config.log.brokers.empty())
     findings.add(node({"log", "kind"}), "log.brokers", "nothing beside log.kind: kafka", "where the brokers are, as in 127.0.0.1:9092");
   if (config.log.kind != LogKind::kKafka && !config.log.brokers.empty())
@@ -803,6 +823,8 @@ std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
   if (logs.ends() && (outcomes.ends() || !has_outcomes())) return std::nullopt;
   return std::chrono::seconds(10);
 }
+
+std::string PipelineConfig::resolved_process() const { return process.empty() ? process_name(data_dir) : process; }
 
 Duration PipelineConfig::resolved_commit_interval() const {
   // A transaction on Kafka costs its client about 2 ms of CPU.
@@ -930,6 +952,11 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   root.duration("backup_interval", config.backup_interval);
   root.size("memory_budget", config.memory_budget, std::uint64_t(1) << 20, std::uint64_t(1) << 44);
   read_placement(root, config.placement);
+  if (root.text("process", config.process)) {
+    if (config.process == "auto") config.process.clear();
+    else if (!valid_name(config.process)) root.refuse(*tree.find("process"), "process", "auto, or a name: letters, digits, '.', '_' and '-', at most 200");
+  }
+  root.whole("standby", config.standby, std::uint32_t(0), std::uint32_t(16));
   read_retention(root, config);
   read_topics(root, config);
   {

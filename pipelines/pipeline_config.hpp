@@ -137,6 +137,7 @@ struct PlacementConfig {
   bool lock_memory = true;
   WaitMode wait = WaitMode::kFutex;
   ParseMode parse = ParseMode::kAhead;
+  std::optional<std::vector<std::uint32_t>> partitions;  // Only these here, always. Empty (auto): all, or shared with other processes.
   bool operator==(const PlacementConfig&) const = default;
 };
 
@@ -174,6 +175,8 @@ struct PipelineConfig {
 
   LogConfig log;
   PlacementConfig placement;
+  std::string process;             // Its name among those that share the partitions. Empty (auto): see resolved_process().
+  std::uint32_t standby = 0;       // So many other processes keep a copy of each partition's state.
   std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
   std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
 
@@ -184,6 +187,7 @@ struct PipelineConfig {
   OrderMode resolved_order() const;
   std::optional<Duration> resolved_idle_timeout() const;
   Duration resolved_commit_interval() const;
+  std::string resolved_process() const;          // See pipelines/process_name.hpp.
   std::string topic_name(Topic topic) const;     // "<name>.<topic>" unless `topics` says otherwise.
   Retention retention_of(Topic topic) const;
 };

@@ -77,10 +77,10 @@ RunProgress RunningPipeline::progress() const {
 RunSummary RunningPipeline::summary() const {
   RunSummary out;
   out.total = progress();
+  out.warnings = runtime_->warnings();
   LatencyHistogram tick, arrival, committed;
   for (const auto& status : statuses()) {
     out.steps_undone += status->steps_undone;
-    for (std::string& warning : status->warnings()) out.warnings.push_back(std::move(warning));
     if (status->task != kInferenceTask) continue;
     tick.merge(status->tick);
     arrival.merge(status->arrival);
@@ -92,7 +92,7 @@ RunSummary RunningPipeline::summary() const {
   return out;
 }
 
-Result<void> RunningPipeline::maintain(const std::vector<std::unique_ptr<TaskStatus>>& statuses) {
+Result<void> RunningPipeline::maintain(const TaskStatuses& statuses) {
   const std::int64_t now = clock_.monotonic_ns();
   if (now - last_retention_ns_ >= config_.log.maintenance_interval.count() * 1000) {
     last_retention_ns_ = now;

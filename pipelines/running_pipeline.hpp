@@ -30,7 +30,7 @@ class RunningPipeline {
   RunSummary summary() const;  // `ended` is the caller's.
   const PipelineConfig& config() const { return config_; }
   TopicLog& log() { return *log_; }
-  const std::vector<std::unique_ptr<TaskStatus>>& statuses() const { return runtime_->statuses(); }
+  TaskStatuses statuses() const { return runtime_->statuses(); }
 
   // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; otherwise as Producer::append().
   Result<std::vector<Offset>> produce(const ProducedLines& lines);
@@ -38,7 +38,7 @@ class RunningPipeline {
  private:
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
   // On the monitor's thread, which outlives runtime_'s pointer: it gets the statuses handed.
-  Result<void> maintain(const std::vector<std::unique_ptr<TaskStatus>>& statuses);
+  Result<void> maintain(const TaskStatuses& statuses);
 
   PipelineConfig config_;
   const Clock& clock_;

@@ -69,6 +69,7 @@ class KafkaAdmin {
   static Result<std::unique_ptr<KafkaAdmin>> open(const KafkaLogOptions& options);
 
   const std::string& cluster_id() const { return cluster_id_; }
+  const KafkaHandle& handle() const { return handle_; }
 
   // Partition counts by name; topics that are not there are left out.
   Result<std::map<std::string, std::int32_t>> partitions(const std::vector<std::string>& topics) const;

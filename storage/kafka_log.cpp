@@ -5,12 +5,15 @@
 
 #include "storage/kafka_core.hpp"
 #include "storage/kafka_errors.hpp"
+#include "storage/kafka_group.hpp"
+#include "storage/kafka_progress.hpp"
 #include "storage/positions.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::string_view kForEver = "-1";
+constexpr Duration kMembersLimit = std::chrono::seconds(3);  // Somebody looks at a status.
 
 std::string text_of(std::uint64_t value) { return std::to_string(value); }
 
@@ -110,6 +113,10 @@ class KafkaLog final : public TopicLog {
     return make_kafka_task_store(core_, spec);
   }
 
+  Result<TaskProgress> progress(const TaskSpec& spec) const override {
+    return read_kafka_progress(core_->options, *core_->admin, core_->options.pipeline + "." + spec.name + ".changelog", spec.partition);
+  }
+
   // The brokers do the rest by themselves.
   Result<void> apply_retention(const std::vector<Floor>&) override {
     std::array<std::vector<Offset>, kTopicCount> begins;
@@ -135,9 +142,20 @@ class KafkaLog final : public TopicLog {
     return Error{ErrorCode::kNotFound, "the log on Kafka has no backups: the brokers keep what was written, and the changelogs the state"};
   }
   bool has_gaps() const override { return true; }
+
+  Result<std::unique_ptr<Membership>> join(const MembershipOptions& options) override {
+    TRY_ASSIGN(const KafkaTopic* topic, core_->topic(options.topic));
+    return join_kafka_group(core_->options, group_of(options.topic), topic->spec.name, options);
+  }
+  Result<std::vector<Member>> members(Topic topic) const override {
+    TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
+    return kafka_group_members(core_->admin->handle(), group_of(topic), found->spec.name, kMembersLimit);
+  }
   Result<void> sync() override { return {}; }
 
  private:
+  std::string group_of(Topic topic) const { return core_->options.pipeline + "." + std::string(short_name(topic)); }
+
   Result<TopicDescription> describe(const KafkaTopic& topic) const {
     TopicDescription out{topic.spec, {}};
     TRY_ASSIGN(const auto settings, core_->admin->settings(topic.spec.name));

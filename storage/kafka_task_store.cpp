@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <random>
+#include <thread>
 
 #include "core/base/crash_point.hpp"
 #include "storage/changelog_bundle.hpp"
@@ -19,6 +20,8 @@ constexpr std::uint64_t kRewriteBytes = 256u << 10;               // Of the stat
 constexpr std::uint64_t kBundlesErasedMax = 1000;                 // By one commit.
 constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
 constexpr std::size_t kForgottenMax = 1000;       // Order entries erased by one commit.
+constexpr Duration kLookAgainAfter = std::chrono::milliseconds(200);  // For a changelog that is not there yet.
+constexpr Duration kAskEndEvery = std::chrono::seconds(1);
 constexpr Duration kDeleteRetention = std::chrono::hours(7 * 24);  // Tombstones of the changelog.
 
 // The task's state, in the local store under a letter of its own.
@@ -77,6 +80,33 @@ class KafkaTaskStore final : public TaskStore {
     if (!read_only()) TRY(take_over());
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
     return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_), entry_.attempts};
+  }
+
+  Result<std::uint64_t> follow(Duration wait) override {
+    if (follower_ == nullptr) {
+      TRY_ASSIGN(const auto found, core_->admin->partitions({changelog_}));
+      if (found.empty() || found.begin()->second <= spec_.partition.value) {  // Its owner has not made it yet.
+        std::this_thread::sleep_for(std::max(wait, kLookAgainAfter));
+        return std::uint64_t{0};
+      }
+      has_changelog_ = true;
+      TRY(open_local());
+      TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
+      TRY(check_stamp(marks));
+      TRY_ASSIGN(follower_, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
+      followed_end_ = marks.end;
+    }
+    TRY_ASSIGN(const auto batch, follower_->poll(wait));
+    if (batch != nullptr) TRY(take(*batch));
+    if (follower_->position() != stamp_.next) TRY(keep(follower_->position()));
+    const auto now = std::chrono::steady_clock::now();
+    if (batch == nullptr) {
+      followed_end_ = follower_->position();
+    } else if (now - end_asked_ >= kAskEndEvery) {
+      end_asked_ = now;
+      followed_end_ = follower_->end();
+    }
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(followed_end_.value - stamp_.next.value, 0));
   }
 
   Result<void> count_attempt(InputId input) override {
@@ -185,39 +215,57 @@ class KafkaTaskStore final : public TaskStore {
     return {};
   }
 
+  // Empties the local store unless what it holds is a beginning of the changelog.
+  Result<void> check_stamp(const KafkaAdmin::Watermarks& marks) {
+    const std::int64_t now_us = core_->options.clock->wall_us();
+    if (stamp_.cluster == core_->admin->cluster_id() && stamp_.next >= marks.begin && stamp_.next <= marks.end &&
+        stamp_.time_us > now_us - kDeleteRetention.count() / 2)
+      return {};
+    TRY(wipe());
+    stamp_ = {core_->admin->cluster_id(), marks.begin, now_us};
+    return {};
+  }
+
   // Brings the local store and `entry_` to the end of what is committed in the changelog.
   Result<void> catch_up() {
     if (!has_changelog_) return {};
     bundle_.clear();
     restored_.clear();
     TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
-    const std::int64_t now_us = core_->options.clock->wall_us();
-    const bool fits = stamp_.cluster == core_->admin->cluster_id() && stamp_.next >= marks.begin && stamp_.next <= marks.end &&
-                      stamp_.time_us > now_us - kDeleteRetention.count() / 2;
-    if (!fits) {
-      TRY(wipe());
-      stamp_ = {core_->admin->cluster_id(), marks.begin, now_us};
-    }
+    TRY(check_stamp(marks));
     if (stamp_.next >= marks.end) return {};
     TRY_ASSIGN(const auto reader, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
     while (reader->position() < marks.end) {
       TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));  // Waits until there is a record, or none before the end.
       if (batch == nullptr) continue;
-      Result<void> taken;
-      const bool whole = batch->for_each([&](Offset, const Record& record) {
-        if (taken.ok()) taken = take(record);
-      });
-      TRY(taken);
-      CHECK(whole);
-      if (bundle_.unfinished()) continue;
-      stamp_.next = reader->position();
-      local_->apply(restored_);
-      restored_.clear();
-      if (local_->waiting_bytes() >= kLocalBytes) TRY(store_local());
+      TRY(take(*batch));
+      TRY(keep(reader->position()));
     }
     if (bundle_.unfinished()) return Error{ErrorCode::kCorruption, where() + ": a commit's changes end in the middle"};
-    stamp_.next = reader->position();
+    TRY(keep(reader->position()));
     return store_local();
+  }
+
+  // What was taken up to there, to the local state. Changes of a commit that have not ended wait for the rest.
+  Result<void> keep(Offset next) {
+    if (bundle_.unfinished()) return {};
+    stamp_.next = next;
+    local_->apply(restored_);
+    restored_.clear();
+    return store_local_if_due();
+  }
+  Result<void> store_local_if_due() {
+    if (local_->waiting_bytes() < kLocalBytes && core_->options.clock->wall_us() - stamp_.time_us < kLocalEvery.count()) return {};
+    return store_local();
+  }
+
+  Result<void> take(const RecordBatch& batch) {
+    Result<void> taken;
+    const bool whole = batch.for_each([&](Offset, const Record& record) {
+      if (taken.ok()) taken = take(record);
+    });
+    CHECK(whole);
+    return taken;
   }
 
   Result<void> take(const Record& record) {
@@ -302,7 +350,7 @@ class KafkaTaskStore final : public TaskStore {
     local_->apply(changes_local_);
     // An acknowledgement that was lost and came again names no offset: then some are read once more after a restart.
     stamp_.next = std::max(stamp_.next, Offset(changelog_end.last).next());
-    if (local_->waiting_bytes() >= kLocalBytes || core_->options.clock->wall_us() - stamp_.time_us > kLocalEvery.count()) TRY(store_local());
+    TRY(store_local_if_due());
     return finish(appends);
   }
 
@@ -517,10 +565,13 @@ class KafkaTaskStore final : public TaskStore {
   std::uint64_t owner_ = 0;  // This one's mark.
   bool lost_ = false;  // The producers are gone; what they committed is not known.
   std::uint64_t begins_seen_ = 0;
-  StateChanges restored_;  // Read from the changelog.
+  StateChanges restored_;  // Read from the changelog; of whole commits once `bundle_` has ended.
   BundleReader bundle_;
   Rewrite rewrite_, rewrite_next_;  // As of the last commit, and of the one being made.
   ByteBuffer sealed_, body_, run_;
+  std::unique_ptr<TopicReader> follower_;  // Of a standby; how far it knows the changelog to go, and when it asked.
+  Offset followed_end_;
+  std::chrono::steady_clock::time_point end_asked_;
   std::vector<Change> changes_;
   StateChanges changes_local_;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.hpp"
 #include "core/base/result.hpp"
 #include "core/records/transaction.hpp"
 
@@ -18,6 +19,11 @@ struct TaskSpec {
 class TaskStore {
  public:
   virtual ~TaskStore() = default;
+
+  // Instead of recover(), for a standby: takes over what the task's owner commits into this process's copy, for `wait`, and
+  // disturbs nobody. Returns how many offsets are left to take; a later owner here recovers from what it has. kNotFound: the
+  // backend has no copies.
+  virtual Result<std::uint64_t> follow(Duration) { return Error{ErrorCode::kNotFound, "this log keeps no copies of a task's state"}; }
 
   // Fences every other owner, and gives the task's last committed positions and state. Call once, before the first commit.
   virtual Result<Recovered> recover() = 0;

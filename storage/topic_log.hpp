@@ -10,6 +10,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
 #include "core/records/topics.hpp"
+#include "storage/membership.hpp"
 #include "storage/task_store.hpp"
 #include "storage/topic_reader.hpp"
 
@@ -43,6 +44,13 @@ struct TopicDescription {
   std::vector<PartitionDescription> partitions;
 };
 
+// How far a task is, whoever runs it.
+struct TaskProgress {
+  CommitId last_commit;
+  Positions positions;
+  std::int64_t last_commit_us = 0;
+};
+
 // Thread-safe. Readers and task stores keep it alive no longer than it lives: destroy them first.
 class TopicLog {
  public:
@@ -60,6 +68,9 @@ class TopicLog {
   // The durable side of one task. One at a time per (name, partition): a second open gives kInUse.
   virtual Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) = 0;
 
+  // Without opening it. kNotFound: it has never committed, or only this process runs tasks here.
+  virtual Result<TaskProgress> progress(const TaskSpec&) const { return Error{ErrorCode::kNotFound, "only this process runs tasks here"}; }
+
   // Deletes and compacts what has left retention, as of the log's clock. Never below `keep[topic]`-style floors: records
   // that a task has not consumed or that the oldest kept backup needs are the caller's to protect by `floors`.
   struct Floor {
@@ -75,6 +86,12 @@ class TopicLog {
 
   // True: offsets of neighbours may differ by more than one without compaction (control records).
   virtual bool has_gaps() const { return false; }
+
+  // Joins the processes that share the pipeline's partitions. nullptr: nobody shares this log, all partitions are the caller's.
+  // One at a time; it ends before the log.
+  virtual Result<std::unique_ptr<Membership>> join(const MembershipOptions&) { return std::unique_ptr<Membership>(); }
+  // Who shares a topic's partitions now, ordered by name; empty where nobody does.
+  virtual Result<std::vector<Member>> members(Topic) const { return std::vector<Member>(); }
 
   // Makes everything committed so far survive a power cut.
   virtual Result<void> sync() = 0;

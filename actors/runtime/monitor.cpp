@@ -9,8 +9,7 @@ namespace {
 constexpr std::int64_t kLockEveryNs = 5'000'000'000;
 }
 
-caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock,
-                            const std::vector<std::unique_ptr<TaskStatus>>* statuses) {
+caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board) {
   self->state.name = "monitor";
   name_thread("monitor");
   self->delayed_send(self, plan->monitor_interval, tick_atom::value);
@@ -18,7 +17,8 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
   return {
       [=](tick_atom) {
         const std::int64_t now = clock->monotonic_ns();
-        for (const auto& status : *statuses) {
+        const TaskStatuses statuses = board->all();
+        for (const auto& status : statuses) {
           const std::int64_t progress = status->last_progress_ns.load(std::memory_order_relaxed);
           if (progress != 0 && status->waiting.load() > 0 && now - progress > plan->stall_after.count() * 1000)
             // One text however long it lasts: a warning that is known is not added again.
@@ -27,11 +27,11 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
         }
         if (now - *locked_ns >= kLockEveryNs) {
           *locked_ns = now;
-          if (std::string warning = lock_new_memory(); !warning.empty()) statuses->front()->warn(std::move(warning));
+          if (std::string warning = lock_new_memory(); !warning.empty()) board->warnings.add(std::move(warning));
         }
         if (plan->maintain)
-          if (const auto maintained = plan->maintain(*statuses); !maintained.ok())
-            statuses->front()->warn("maintenance: " + maintained.error().what);
+          if (const auto maintained = plan->maintain(statuses); !maintained.ok())
+            board->warnings.add("maintenance: " + maintained.error().what);
         self->delayed_send(self, plan->monitor_interval, tick_atom::value);
       },
       [=](stop_atom) { self->quit(); },

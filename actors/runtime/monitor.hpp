@@ -9,7 +9,6 @@
 
 namespace weir {
 
-caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock,
-                            const std::vector<std::unique_ptr<TaskStatus>>* statuses);
+caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board);
 
 }  // namespace weir

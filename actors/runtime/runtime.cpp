@@ -28,29 +28,35 @@ struct Runtime::Impl {
   RuntimePlan plan;
   TopicLog& log;
   const Clock& clock;
-  std::vector<std::unique_ptr<TaskStatus>> statuses;
+  StatusBoard board;
   std::shared_ptr<RuntimeOutcome> outcome = std::make_shared<RuntimeOutcome>();
   SystemConfig config;
   caf::actor_system system;  // After everything its actors refer to: its destructor waits for them.
   caf::actor supervisor;
   caf::actor monitor;
+  caf::actor membership;
 };
 
 Runtime::Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(plan), log, clock)) {
   Impl& i = *impl_;
-  for (const AppenderPlan& appender : i.plan.appenders)
-    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = appender.name;
-  for (const TaskPlan& task : i.plan.tasks)
-    i.statuses.push_back(std::make_unique<TaskStatus>()), i.statuses.back()->task = task.name, i.statuses.back()->partition = task.partition;
-  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.statuses);
-  i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.statuses, i.outcome);
+  if (!i.plan.membership) {  // What will run is known.
+    for (const AppenderPlan& appender : i.plan.appenders)
+      if (runs_here(i.plan, kPartitionOfSingleTasks)) i.board.of(appender.name, kPartitionOfSingleTasks);
+    for (const TaskPlan& task : i.plan.tasks)
+      if (runs_here(i.plan, task.partition)) i.board.of(task.name, task.partition);
+  }
+  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.board);
+  i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.board, i.outcome);
+  if (i.plan.membership) i.membership = i.system.spawn<caf::detached>(membership_actor, i.plan.membership.get(), i.supervisor);
 }
 
 Runtime::~Runtime() {
   stop();
   wait(std::chrono::hours(24));
   caf::anon_send_exit(impl_->monitor, caf::exit_reason::user_shutdown);
+  if (impl_->membership) caf::anon_send_exit(impl_->membership, caf::exit_reason::user_shutdown);
+  impl_->membership = caf::actor();
   impl_->monitor = caf::actor();
   impl_->supervisor = caf::actor();
 }
@@ -68,6 +74,13 @@ Result<void> Runtime::result() const {
   return {};
 }
 
-const std::vector<std::unique_ptr<TaskStatus>>& Runtime::statuses() const { return impl_->statuses; }
+TaskStatuses Runtime::statuses() const { return impl_->board.all(); }
+
+std::vector<std::string> Runtime::warnings() const {
+  std::vector<std::string> out = impl_->board.warnings.all();
+  for (const auto& status : impl_->board.all())
+    for (std::string& text : status->warnings()) out.push_back(std::move(text));
+  return out;
+}
 
 }  // namespace weir

@@ -4,22 +4,28 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/runtime/source_appender.hpp"
 #include "actors/runtime/task_plan.hpp"
 #include "actors/runtime/task_status.hpp"
+#include "storage/membership.hpp"
 
 namespace weir {
 
 struct RuntimePlan {
-  std::vector<TaskPlan> tasks;
-  std::vector<AppenderPlan> appenders;
+  std::vector<TaskPlan> tasks;          // Of all partitions.
+  std::vector<AppenderPlan> appenders;  // Each exists once; they run where partition 0 does.
+  // Where processes share the partitions: tells which are this one's. Else these, or all.
+  std::unique_ptr<Membership> membership;
+  std::optional<std::vector<PartitionId>> partitions;
+  std::string process;                  // Its name in the membership, for errors.
   int restarts_max = 5;                                   // Of one task, without a commit between them.
   Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
   // Called every `monitor_interval` on the monitor's thread: retention, backups. Errors are warnings.
-  std::function<Result<void>(const std::vector<std::unique_ptr<TaskStatus>>&)> maintain;
+  std::function<Result<void>(const TaskStatuses&)> maintain;
   Duration monitor_interval = std::chrono::seconds(1);
   Duration stall_after = std::chrono::seconds(30);        // No progress while records wait: reported.
 };
@@ -31,14 +37,15 @@ class Runtime {
   // Stops everything at once; what is not committed is dropped.
   ~Runtime();
 
-  // Waits at most `limit` for the end of all tasks; true: they have ended (result() tells how).
+  // Waits at most `limit` for the end of all of this process's tasks (never, while it has none of the shared partitions); true: they have ended (result() tells how).
   bool wait(Duration limit);
   // Any thread: sources are left, what was taken is committed, then the end.
   void stop();
   // After the end: the first error a task gave up with.
   Result<void> result() const;
 
-  const std::vector<std::unique_ptr<TaskStatus>>& statuses() const;
+  TaskStatuses statuses() const;
+  std::vector<std::string> warnings() const;  // Those of tasks included.
 
  private:
   struct Impl;

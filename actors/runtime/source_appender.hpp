@@ -33,6 +33,9 @@ class SourceAppender final : public Runner {
   SourceAppender(const AppenderPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status);
   Result<void> open();
 
+  // Its actor has ended: another run may open the task.
+  void release() { store_.reset(); }
+
   Result<Turn> turn() override;
   void wait(Duration limit) override;
   void stop() override { stopping_.store(true, std::memory_order_release); }

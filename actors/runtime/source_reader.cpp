@@ -37,12 +37,16 @@ Result<bool> SourceReader::step(Duration wait) {
   auto got = source_ != nullptr ? read_source(*batch) : read_topic(*batch, wait);
   if (!got.ok()) return std::move(got).error();
   if (!*got) {
-    if (ring_.quiet_since_ns() == 0) ring_.set_quiet_since(clock_.monotonic_ns());
+    if (ring_.quiet_since_ns() == 0) {
+      ring_.set_quiet_since(clock_.monotonic_ns());
+      status_.quiet[static_cast<std::size_t>(plan_.input)].store(true, std::memory_order_relaxed);
+    }
     batch->clear();
     ring_.keep(std::move(batch));
     return true;
   }
   ring_.set_quiet_since(0);
+  status_.quiet[static_cast<std::size_t>(plan_.input)].store(false, std::memory_order_relaxed);
   batch->taken_ns = clock_.monotonic_ns();
   if (parses(*batch)) parse(*batch);
   if (plan_.parsed && task_.needs_fetch()) fetch_ahead(*batch);

@@ -13,6 +13,7 @@ using Self = caf::stateful_actor<NamedState>;
 // A slice of a loop before its actor looks into its mailbox; control messages wait no longer than this.
 constexpr int kTurnsPerSlice = 64;
 constexpr Duration kLongestSleep = std::chrono::milliseconds(50);
+constexpr int kStandbyNice = 5;  // What is served here comes first.
 
 void start(Self* self, std::string name) {
   self->state.name = std::move(name);
@@ -44,6 +45,17 @@ bool drive(Self* self, Runner& runner) {
 
 }  // namespace
 
+caf::behavior opener_actor(Self* self, std::function<Result<void>()> open, std::string name) {
+  name_thread("open." + name);
+  start(self, "open." + name);
+  return {
+      [=](run_atom) {
+        if (const Result<void> opened = open(); !opened.ok()) return self->quit(to_caf(opened.error()));
+        self->quit();
+      },
+  };
+}
+
 caf::behavior task_actor(Self* self, TaskHostPtr host) {
   name_thread(host->plan.label());
   const TaskPlan& plan = host->plan;
@@ -52,11 +64,10 @@ caf::behavior task_actor(Self* self, TaskHostPtr host) {
   if (plan.lock_memory)
     if (std::string warning = lock_memory(); !warning.empty()) host->status.warn(std::move(warning));
   if (std::string warning = set_thread_nice(plan.nice); !warning.empty()) host->status.warn(std::move(warning));
-  self->attach_functor([host] { host->close(); });
   start(self, plan.label());
   return {
-      [=](run_atom) { drive(self, host->runner); },
-      [=](stop_atom) { host->runner.stop(); },
+      [=](run_atom) { drive(self, *host->runner); },
+      [=](stop_atom) { host->runner->stop(); },
   };
 }
 
@@ -66,7 +77,7 @@ caf::behavior committer_actor(Self* self, TaskHostPtr host) {
   return {
       [=](run_atom) {
         if (host->closing.load(std::memory_order_acquire)) return self->quit();
-        host->runner.commit_step(kLongestSleep);
+        host->runner->commit_step(kLongestSleep);
         self->send(self, run_atom::value);
       },
   };
@@ -80,9 +91,46 @@ caf::behavior reader_actor(Self* self, TaskHostPtr host, std::size_t reader) {
       [=](run_atom) {
         for (int i = 0; i < kTurnsPerSlice; ++i) {
           if (host->closing.load(std::memory_order_acquire)) return self->quit();
-          const Result<bool> more = host->runner.reader(reader).step(kLongestSleep);
+          const Result<bool> more = host->runner->reader(reader).step(kLongestSleep);
           if (!more.ok()) return self->quit(to_caf(more.error()));
           if (!*more) return self->quit();
+        }
+        self->send(self, run_atom::value);
+      },
+  };
+}
+
+caf::behavior standby_actor(Self* self, StandbyHostPtr host) {
+  name_thread("standby." + host->plan.label());
+  set_thread_nice(host->plan.nice + kStandbyNice);
+  start(self, "standby." + host->plan.label());
+  return {
+      [=](run_atom) {
+        if (const Result<void> stepped = host->step(kLongestSleep); !stepped.ok()) return self->quit(to_caf(stepped.error()));
+        self->send(self, run_atom::value);
+      },
+      [=](stop_atom) { self->quit(); },
+  };
+}
+
+caf::behavior membership_actor(Self* self, Membership* membership, caf::actor supervisor) {
+  name_thread("membership");
+  start(self, "membership");
+  const auto tell = [=](const MembershipChange& change) {
+    std::vector<std::int32_t> partitions;
+    for (const PartitionId partition : change.partitions) partitions.push_back(partition.value);
+    switch (change.kind) {
+      case MembershipChange::Kind::kRebalancing: return self->send(supervisor, rebalance_atom::value, false);
+      case MembershipChange::Kind::kLost: return self->send(supervisor, rebalance_atom::value, true);
+      case MembershipChange::Kind::kAssigned: return self->send(supervisor, assign_atom::value, std::move(partitions));
+      case MembershipChange::Kind::kStandby: return self->send(supervisor, standby_atom::value, std::move(partitions));
+    }
+  };
+  return {
+      [=](run_atom) {
+        if (const Result<void> polled = membership->poll(kLongestSleep, tell); !polled.ok()) {
+          caf::anon_send(supervisor, failed_atom::value, to_caf(polled.error()));
+          return self->quit();
         }
         self->send(self, run_atom::value);
       },

@@ -4,8 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/latency_histogram.hpp"
@@ -17,9 +19,50 @@ namespace weir {
 // "inference/2"; a task that reads and writes all partitions has number 0.
 inline std::string task_label(const std::string& name, PartitionId partition) { return name + "/" + std::to_string(partition.value); }
 
+// What a person should know of, each text once. Thread-safe.
+class Warnings {
+ public:
+  void add(std::string text) {
+    std::lock_guard lock(mutex_);
+    for (const std::string& known : texts_)
+      if (known == text) return;
+    texts_.push_back(std::move(text));
+  }
+  std::vector<std::string> all() const {
+    std::lock_guard lock(mutex_);
+    return texts_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> texts_;
+};
+
+enum class TaskPhase : std::uint8_t {
+  kStarting,  // Fencing former owners, catching up, loading.
+  kRunning,
+  kEnded,     // Its sources have ended, or it failed for good.
+  kGivenUp,   // Its partition is another process's.
+  kStandby,   // The same, and this process keeps a copy of its state.
+};
+inline std::string_view name_of(TaskPhase phase) {
+  switch (phase) {
+    case TaskPhase::kStarting: return "starting";
+    case TaskPhase::kRunning: return "running";
+    case TaskPhase::kEnded: return "ended";
+    case TaskPhase::kGivenUp: return "given up";
+    case TaskPhase::kStandby: break;
+  }
+  return "standby";
+}
+
 struct TaskStatus {
-  std::string task;
-  PartitionId partition;
+  explicit TaskStatus(std::string name = "", PartitionId of = PartitionId(0)) : task(std::move(name)), partition(of) {}
+  const std::string task;
+  const PartitionId partition;
+  std::atomic<TaskPhase> phase{TaskPhase::kStarting};
+  std::atomic<std::uint64_t> starts{0};          // In this process, restarts included.
+  std::atomic<std::uint64_t> standby_lag{0};     // Changelog offsets that the copy does not hold yet.
   std::atomic<std::uint64_t> records{0};         // Input records processed since the process began.
   std::atomic<std::uint64_t> events{0};          // Of them log records.
   std::atomic<std::uint64_t> outcomes{0};        // And outcomes; what is left is fed back.
@@ -34,24 +77,40 @@ struct TaskStatus {
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
   std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
   std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.
+  std::array<std::atomic<bool>, kInputCount> quiet{};  // By InputId: its reader has met the end, and nothing since.
   LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
   LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
 
-  void warn(std::string text) {
+  void warn(std::string text) { warnings_.add(std::move(text)); }
+  std::vector<std::string> warnings() const { return warnings_.all(); }
+
+ private:
+  Warnings warnings_;
+};
+
+// Of the tasks that run in this process or have run there, in the order of their first start; none is ever removed.
+using TaskStatuses = std::vector<std::shared_ptr<TaskStatus>>;
+
+// The process's: its tasks', and what concerns no single one. Thread-safe.
+class StatusBoard {
+ public:
+  // Makes it at the first call.
+  std::shared_ptr<TaskStatus> of(const std::string& task, PartitionId partition) {
     std::lock_guard lock(mutex_);
-    for (const std::string& known : warnings_)
-      if (known == text) return;
-    warnings_.push_back(std::move(text));
+    for (const auto& known : statuses_)
+      if (known->task == task && known->partition == partition) return known;
+    return statuses_.emplace_back(std::make_shared<TaskStatus>(task, partition));
   }
-  std::vector<std::string> warnings() const {
+  TaskStatuses all() const {
     std::lock_guard lock(mutex_);
-    return warnings_;
+    return statuses_;
   }
+  Warnings warnings;
 
  private:
   mutable std::mutex mutex_;
-  std::vector<std::string> warnings_;
+  TaskStatuses statuses_;
 };
 
 }  // namespace weir

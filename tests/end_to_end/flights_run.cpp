@@ -65,7 +65,8 @@ std::string joined(const std::vector<std::string>& lines) {
 FlightsRun::FlightsRun(std::filesystem::path data_directory, const FlightFiles& files, std::vector<std::string> more)
     : data(std::move(data_directory)),
       settings({"sources.logs.files=[" + files.events.string() + "]", "sources.outcomes.files=[" + files.outcomes.string() + "]",
-                "placement.pin=off", "placement.lock_memory=false"}) {
+                "placement.pin=off", "placement.lock_memory=false",
+                "process=test"}) {  // On Kafka the next test's would wait for this one's to come back, were it another.
   settings.insert(settings.end(), more.begin(), more.end());
 }
 

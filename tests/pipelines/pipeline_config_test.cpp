@@ -301,6 +301,43 @@ TEST(ConfigPrint, GivesTheSameConfigAgain) {
   }
 }
 
+TEST(PipelineConfig, SaysHowProcessesShareThePartitions) {
+  const std::vector<std::string> kafka = {"log={kind: kafka, brokers: \"b:9092\", partitions: 4}"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), kafka.begin(), kafka.end());
+    return parse_config(kSmall, "small.yaml", more);
+  };
+  EXPECT_EQ(with({}).config.placement.partitions, std::nullopt);
+  const std::string name = with({"data_dir=/a/b"}).config.resolved_process();
+  EXPECT_TRUE(valid_name(name)) << name;
+  EXPECT_EQ(with({"data_dir=/a/c/../b", "process=auto"}).config.resolved_process(), name);
+  EXPECT_NE(with({"data_dir=/a/c"}).config.resolved_process(), name);
+
+  const ConfigCheck set = with({"process=left", "standby=2"});
+  ASSERT_TRUE(set.ok()) << set.text();
+  EXPECT_EQ(set.config.resolved_process(), "left");
+  const ConfigCheck printed = parse_config(to_yaml(set.config), "printed");
+  EXPECT_EQ(printed.config.process, "left");
+  EXPECT_EQ(printed.config.standby, 2u);
+  const ConfigCheck pinned = with({"placement.partitions=[0, 2]"});
+  ASSERT_TRUE(pinned.ok()) << pinned.text();
+  EXPECT_EQ(pinned.config.placement.partitions, (std::vector<std::uint32_t>{0, 2}));
+  EXPECT_EQ(parse_config(to_yaml(pinned.config), "printed").config.placement, pinned.config.placement);
+
+  for (const auto& [wrong, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"process=\"a b\""}, "process: found 'a b'; expected auto, or a name"},
+           {{"placement.partitions=[4]"}, "placement.partitions: found 4; expected partitions from 0 to 3"},
+           {{"placement.partitions=[]"}, "placement.partitions"},
+           {{"placement.partitions=all"}, "expected auto, or a list of the partitions"},
+           {{"placement.partitions=[0]", "standby=1"}, "standby: found 1 beside placement.partitions"},
+           {{"standby=1", "log={kind: embedded}"}, "standby: found 1, and a log that one process has to itself; expected 0, or log.kind: kafka"},
+           {{"placement.partitions=[0]", "log={kind: embedded}"}, "placement.partitions: found a list, and a log that one process has to itself"}}) {
+    const ConfigCheck check = with(wrong);
+    EXPECT_FALSE(check.ok());
+    EXPECT_NE(check.text().find(said), std::string::npos) << check.text();
+  }
+}
+
 void key_paths(const YamlNode& node, const std::string& path, std::set<std::string>& out) {
   for (const YamlNode::Entry& entry : node.entries) {
     out.insert(path + entry.key);
