@@ -11,6 +11,7 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kBackupsKept = 2;
+constexpr int kProduceAgainMax = 10;
 
 LatencySummary summary_of(const LatencyHistogram& histogram) {
   LatencySummary out;
@@ -37,6 +38,13 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
   const KeepOffCpus keep_off(pinned);
   TRY_ASSIGN(out->log_, open_log(config, /*read_only=*/false));
   TRY(create_topics(config, *out->log_));
+  plan.process = config.resolved_process();
+  if (config.placement.partitions) {
+    plan.partitions.emplace();
+    for (const std::uint32_t partition : *config.placement.partitions) plan.partitions->emplace_back(static_cast<std::int32_t>(partition));
+  } else {
+    TRY_ASSIGN(plan.membership, out->log_->join({.process = plan.process, .standbys = config.standby}));
+  }
   out->started_ns_ = clock.monotonic_ns();
   out->last_retention_ns_ = out->started_ns_;
   out->last_backup_ns_ = out->started_ns_;
@@ -117,12 +125,27 @@ Result<void> RunningPipeline::maintain(const TaskStatuses& statuses) {
   return {};
 }
 
+Result<RunningPipeline::Overview> RunningPipeline::overview() {
+  Overview out;
+  TRY_ASSIGN(out.members, log_->members(Topic::kLogs));
+  TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config_));
+  TRY_ASSIGN(out.tasks, overview_of(plan.tasks, *log_, clock_, config_.resolved_process(), statuses(), out.members));
+  return out;
+}
+
 Result<std::vector<Offset>> RunningPipeline::produce(const ProducedLines& lines) {
   std::lock_guard lock(producer_mutex_);
   if (!producer_) {
     TRY_ASSIGN(producer_, Producer::open(config_, *log_, clock_));
   }
-  return producer_->append(lines);
+  auto ends = producer_->append(lines);
+  for (int again = 0; again < kProduceAgainMax && !ends.ok() && ends.error().code == ErrorCode::kFenced; ++again) {
+    // Another process has produced meanwhile. Nothing of ours was appended, and nothing is remembered between two calls.
+    producer_.reset();
+    TRY_ASSIGN(producer_, Producer::open(config_, *log_, clock_));
+    ends = producer_->append(lines);
+  }
+  return ends;
 }
 
 Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLog::Floor>& floors) {

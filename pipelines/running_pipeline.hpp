@@ -9,6 +9,7 @@
 
 #include "actors/runtime/runtime.hpp"
 #include "core/base/result.hpp"
+#include "pipelines/lag.hpp"
 #include "pipelines/launcher.hpp"
 #include "pipelines/pipeline_config.hpp"
 #include "pipelines/producer.hpp"
@@ -30,6 +31,12 @@ class RunningPipeline {
   RunSummary summary() const;  // `ended` is the caller's.
   const PipelineConfig& config() const { return config_; }
   TopicLog& log() { return *log_; }
+  // The processes that share the partitions, and the tasks of all of them. Asks the brokers: kUnavailable within seconds.
+  struct Overview {
+    std::vector<Member> members;
+    std::vector<TaskOverview> tasks;
+  };
+  Result<Overview> overview();
   TaskStatuses statuses() const { return runtime_->statuses(); }
 
   // Appends lines to `logs` or `outcomes`, for `weir produce`. Any thread; otherwise as Producer::append().
