@@ -422,4 +422,13 @@ Result<void> OutcomeJoin::load(const StageState& state) {
   return {};
 }
 
+Result<void> OutcomeJoin::waiting_outcomes(const std::function<void(const Source&)>& fn) const {
+  return entries_.scan_committed({&kIdTag, 1}, [&](std::string_view, std::string_view value) {
+    if (value.size() < kWordBytes + sizeof(WaitingOutcome) || value[0] != kOutcome) return;
+    WaitingOutcome waiting;
+    std::memcpy(&waiting, value.data() + kWordBytes, sizeof(waiting));
+    fn({value.substr(kWordBytes + sizeof(waiting)), PartitionId(waiting.partition), Offset(waiting.offset)});
+  });
+}
+
 }  // namespace weir

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "actors/expiry_queue.hpp"
@@ -57,6 +58,8 @@ class OutcomeJoin final : public Stage {
   KeyedState* keyed() override { return &entries_; }
 
   const OutcomeJoinCounts& counts() const { return counts_; }
+  // The sources of the outcomes that wait, as of the last commit.
+  Result<void> waiting_outcomes(const std::function<void(const Source&)>& fn) const;
 
  private:
   // One bit per item of the waiting queue: it has been joined, its place in the queue means nothing any more.

@@ -1,6 +1,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <initializer_list>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
@@ -21,10 +23,14 @@ Result<int> verify_command(const VerifyArguments& arguments) {
   if (!result.ok()) return result.error();
   const VerifyReport& report = *result;
   if (arguments.json) {
-    std::string out = "{\"events\":" + std::to_string(report.events) + ",\"outcomes\":" + std::to_string(report.outcomes) + ",\"predictions\":" +
-                      std::to_string(report.predictions) + ",\"examples\":" + std::to_string(report.examples) + ",\"models\":" +
-                      std::to_string(report.models) + ",\"recomputed\":" + (report.recomputed ? "true" : "false") + ",\"violation_count\":" +
-                      std::to_string(report.violation_count) + ",\"violations\":[";
+    std::string out = "{";
+    for (const auto& [name, count] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+             {"events", report.events}, {"predictions", report.predictions}, {"abstained", report.abstained}, {"dead_letters", report.dead_letters},
+             {"outcomes", report.outcomes}, {"examples", report.examples}, {"unjoined", report.unjoined}, {"waiting", report.waiting},
+             {"models", report.models}})
+      out += json_text(name) + ":" + std::to_string(count) + ",";
+    out += std::string("\"recomputed\":") + (report.recomputed ? "true" : "false") + ",\"violation_count\":" + std::to_string(report.violation_count) +
+           ",\"violations\":[";
     for (std::size_t i = 0; i < report.violations.size(); ++i) out += (i == 0 ? "" : ",") + json_text(report.violations[i]);
     print(out + "]}\n");
   } else {

@@ -17,6 +17,43 @@ constexpr Duration kStopPollEvery = std::chrono::milliseconds(10);
 constexpr std::size_t kViolationTextsMax = 100;
 bool stopped(const std::atomic<int>* stop) { return stop != nullptr && stop->load() != 0; }
 
+// What one inference task has consumed.
+Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, bool free_learning) {
+  TRY_ASSIGN(const Recovered recovered, store.recover());
+  TRY_ASSIGN(Chain chain, task.make_chain());
+  Task restored(task.name, task.partition, std::move(chain.stages));
+  TRY(restored.restore(recovered));
+  Consumed consumed;
+  consumed.partition = task.partition;
+  for (const InputPlan& input : task.inputs) {
+    const bool from_topic = input.open_source == nullptr;
+    if (input.input == InputId::kLogs) {
+      consumed.logs_topic = input.topic_name;
+      consumed.logs_from_topic = from_topic;
+    } else if (input.input == InputId::kOutcomes) {
+      consumed.outcomes_topic = input.topic_name;
+      consumed.outcomes_from_topic = from_topic;
+    }
+  }
+  consumed.logs = restored.position(InputId::kLogs);
+  consumed.outcomes = restored.position(InputId::kOutcomes);
+  TRY_ASSIGN(consumed.waiting_labels, chain.waiting_labels());
+  consumed.version = chain.version();
+  consumed.free_learning = free_learning;
+  return consumed;
+}
+
+// How many commits each task has made.
+Result<std::vector<CommitId>> commits_of(const RuntimePlan& plan, TopicLog& log) {
+  std::vector<CommitId> out;
+  for (const TaskPlan& task : plan.tasks) {
+    TRY_ASSIGN(const auto store, log.open_task({task.name, task.partition}));
+    TRY_ASSIGN(const Recovered recovered, store->recover());
+    out.push_back(recovered.last_commit);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& options) {
@@ -51,28 +88,10 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
   for (const TaskPlan& task : plan.tasks) {
     if (task.name != kInferenceTask) continue;
     TRY_ASSIGN(const auto store, log->open_task({task.name, task.partition}));
-    TRY_ASSIGN(const Recovered recovered, store->recover());
-    TRY_ASSIGN(Chain chain, task.make_chain());
-    Task restored(task.name, task.partition, std::move(chain.stages));
-    TRY(restored.restore(recovered));
-    Consumed consumed;
-    consumed.partition = task.partition;
-    for (const InputPlan& input : task.inputs) {
-      const bool from_topic = input.open_source == nullptr;
-      if (input.input == InputId::kLogs) {
-        consumed.logs_topic = input.topic_name;
-        consumed.logs_from_topic = from_topic;
-      } else if (input.input == InputId::kOutcomes) {
-        consumed.outcomes_topic = input.topic_name;
-        consumed.outcomes_from_topic = from_topic;
-      }
-    }
-    consumed.logs = restored.position(InputId::kLogs);
-    consumed.outcomes = restored.position(InputId::kOutcomes);
-    consumed.waiting_labels = chain.waiting_labels();
-    consumed.version = chain.version();
-    consumed.free_learning = config.learning == Learning::kFree;
-    TRY(verify_topics(*log, consumed, report));
+    const auto now = [&] { return consumed_by(task, *store, config.learning == Learning::kFree); };
+    TRY_ASSIGN(const Consumed before, now());
+    // An embedded log has one process at a time: this one.
+    TRY(verify_topics(*log, before, config.log.kind == LogKind::kKafka ? ConsumedNow(now) : ConsumedNow(), report));
   }
   if (!options.recompute) return report;
 
@@ -84,23 +103,32 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
   for (const TopicTraits& traits : topic_table()) unbounded.retention[traits.topic] = Retention();
   TRY(create_topics(unbounded, *copy));
   const std::int64_t started = system_clock().monotonic_ns();
-  TRY(recompute(plan.tasks, *log, *copy, system_clock(), [&](const RecomputeProgress& progress) {
-    if (options.on_progress) {
-      RunProgress out;
-      out.events = progress.records;
-      out.seconds = double(system_clock().monotonic_ns() - started) * 1e-9;
-      out.log_loss = std::numeric_limits<double>::quiet_NaN();
-      options.on_progress(out);
-    }
-    return !stopped(options.stop);
-  }));
-  report.recomputed = true;
-  for (const Topic topic : kComparedTopics)
-    for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
-      TRY_ASSIGN(const std::uint64_t differences,
-                 compare_topic(topic, PartitionId(p), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
-      report.violation_count += differences;
-    }
+  TRY_ASSIGN(const auto commits, commits_of(plan, *log));
+  const auto compute_and_compare = [&]() -> Result<void> {
+    TRY(recompute(plan.tasks, *log, *copy, system_clock(), [&](const RecomputeProgress& progress) {
+      if (options.on_progress) {
+        RunProgress out;
+        out.events = progress.records;
+        out.seconds = double(system_clock().monotonic_ns() - started) * 1e-9;
+        out.log_loss = std::numeric_limits<double>::quiet_NaN();
+        options.on_progress(out);
+      }
+      return !stopped(options.stop);
+    }));
+    report.recomputed = true;
+    for (const Topic topic : kComparedTopics)
+      for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
+        TRY_ASSIGN(const std::uint64_t differences,
+                   compare_topic(topic, PartitionId(p), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
+        report.violation_count += differences;
+      }
+    return {};
+  };
+  const Result<void> compared = compute_and_compare();
+  TRY_ASSIGN(const auto commits_now, commits_of(plan, *log));
+  if (commits_now != commits)  // Its orders are of different moments then, and what was published has more than what was computed.
+    return Error{ErrorCode::kInUse, "pipeline '" + config.name + "' went on while it was computed again: stop its processes, or verify without --recompute"};
+  TRY(compared);
   return report;
 }
 

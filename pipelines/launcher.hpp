@@ -58,13 +58,15 @@ struct VerifyOptions {
 };
 
 struct VerifyReport {
-  std::uint64_t events = 0, outcomes = 0, predictions = 0, examples = 0, models = 0;  // Looked at.
+  // Looked at. Events and outcomes: consumed records; waiting: outcomes of these that wait for their event.
+  std::uint64_t events = 0, outcomes = 0, waiting = 0, predictions = 0, abstained = 0, dead_letters = 0, examples = 0, unjoined = 0, models = 0;
   bool recomputed = false;
   std::vector<std::string> violations;  // Each names topic, partition, offset, what was found and expected. At most 100.
   std::uint64_t violation_count = 0;
 };
 
-// Checks what must hold (docs/architecture.md §3) over a data directory that no process holds.
+// Checks what must hold (docs/architecture.md §3): embedded, over a data directory that no process holds; on Kafka, over the
+// brokers alone, also while processes run.
 Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyOptions& options);
 
 }  // namespace weir

@@ -1,10 +1,14 @@
 #include "pipelines/recompute.hpp"
 
+#include <cstdio>
 #include <deque>
+#include <map>
 
 #include "actors/runtime/input_ring.hpp"
 #include "actors/runtime/source_reader.hpp"
 #include "actors/runtime/task_status.hpp"
+#include "core/base/crc32c.hpp"
+#include "core/records/json_text.hpp"
 #include "sources/merge.hpp"
 
 namespace weir {
@@ -207,20 +211,44 @@ class Walk {
     offset = records_[at_].first;
     bytes = std::move(records_[at_].second);
     ++at_;
+    ++count_;
     return true;
   }
+  std::uint64_t count() const { return count_; }  // Given so far.
 
  private:
   std::unique_ptr<TopicReader> reader_;
   std::vector<std::pair<Offset, std::string>> records_;
   std::size_t at_ = 0;
+  std::uint64_t count_ = 0;
 };
 
-std::string value_of(const std::string& stored) {
+Record record_of(const std::string& stored) {
   ByteReader reader(stored);
   Record record;
-  if (!decode_record(reader, record)) return "(malformed)";
-  return std::string(record.value.substr(0, 300));
+  CHECK(decode_record(reader, record));
+  return record;
+}
+
+// By key, which of a topic's records is its newest: counted from 1.
+Result<std::map<std::string, std::uint64_t, std::less<>>> newest_by_key(TopicLog& log, Topic topic, PartitionId partition) {
+  std::map<std::string, std::uint64_t, std::less<>> out;
+  Walk walk;
+  TRY(walk.open(log, topic, partition));
+  Offset offset;
+  for (std::string stored;;) {
+    TRY_ASSIGN(const bool more, walk.next(offset, stored));
+    if (!more) return out;
+    out[std::string(record_of(stored).key)] = walk.count();
+  }
+}
+
+std::string value_of(const std::string& stored) {
+  const std::string_view value = record_of(stored).value;
+  if (json::is_utf8(value)) return std::string(value.substr(0, 300));
+  char text[64];
+  std::snprintf(text, sizeof text, "%zu bytes with CRC32C %08x", value.size(), crc32c(value));
+  return text;
 }
 
 }  // namespace
@@ -266,6 +294,12 @@ Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, TopicLog
   Offset begin{0};
   for (const PartitionDescription& p : description.partitions)
     if (p.partition == partition) begin = p.begin;
+  std::map<std::string, std::uint64_t, std::less<>> newest;  // In `original`.
+  if (compacted) {
+    TRY_ASSIGN(newest, newest_by_key(original, topic, partition));
+  }
+  // What a compacted topic keeps for ever is never cut.
+  const bool cut = begin.value > 0 && (!compacted || description.spec.retention.bytes);
   Walk found;
   Walk expected;
   TRY(found.open(original, topic, partition));
@@ -284,13 +318,25 @@ Result<std::uint64_t> compare_topic(Topic topic, PartitionId partition, TopicLog
     std::string expected_bytes;
     TRY_ASSIGN(const bool more_found, found.next(at_found, found_bytes));
     TRY_ASSIGN(bool more_expected, expected.next(at_expected, expected_bytes));
-    // What retention or compaction has taken is missing by intent.
-    const auto taken = [&] {
-      if (!original.has_gaps()) return at_expected < begin || (compacted && more_found && at_expected < at_found);
-      // Offsets do not tell which record is which: the next one that is the same.
-      return more_found && (compacted || (first && begin.value > 0)) && found_bytes != expected_bytes;
+    // What retention or compaction has taken is missing by intent. Compaction takes what a later record of the same key
+    // replaces, and tombstones.
+    const auto replaced = [&] {
+      const Record record = record_of(expected_bytes);
+      const auto at = newest.find(record.key);
+      return record.erases || (more_found && at != newest.end() && at->second >= found.count());
     };
-    while (more_expected && taken()) {
+    const auto taken = [&] {
+      // With gaps, offsets do not tell which record is which: it is the next one that is the same.
+      const bool gaps = original.has_gaps();
+      if (cut && (gaps ? first && found_bytes != expected_bytes : at_expected < begin)) return true;
+      return compacted && (!more_found || (gaps ? found_bytes != expected_bytes : at_expected < at_found)) && replaced();
+    };
+    // Gone though nothing replaces it: the others are where they should be.
+    const auto missing = [&] {
+      return compacted && more_found && record_of(found_bytes).key != record_of(expected_bytes).key && !replaced();
+    };
+    while (more_expected && (taken() || missing())) {
+      if (!taken()) report(at_expected, "missing; computed again it is " + value_of(expected_bytes));
       TRY_ASSIGN(more_expected, expected.next(at_expected, expected_bytes));
     }
     first = false;

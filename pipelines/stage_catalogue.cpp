@@ -181,7 +181,12 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
     status.log_loss_sum.store(joined->counts().loss_sum, std::memory_order_relaxed);
     status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
   };
-  chain.waiting_labels = [joined] { return joined->counts().outcomes_waiting; };
+  chain.waiting_labels = [joined]() -> Result<std::vector<Offset>> {
+    std::vector<Offset> out;
+    TRY(joined->waiting_outcomes([&](const Source& source) { out.push_back(source.offset); }));
+    std::ranges::sort(out);
+    return out;
+  };
   chain.version = [served] { return served->version; };
   return chain;
 }
@@ -197,7 +202,7 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
   const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
   chain.publish = [trainer](TaskStatus& status) { publish_steps_undone(*trainer, status); };
-  chain.waiting_labels = [] { return std::uint64_t(0); };
+  chain.waiting_labels = [] { return std::vector<Offset>(); };
   chain.version = [challenger] { return challenger->version; };
   return chain;
 }

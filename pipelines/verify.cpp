@@ -2,14 +2,24 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <memory>
+#include <optional>
 #include <set>
+#include <thread>
 
+#include "core/base/clock.hpp"
 #include "core/records/codec.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::size_t kTextsMax = 100;
+// How long a transaction may hold up what was committed before it: longer than the brokers let one live.
+constexpr Duration kOpenLimit = std::chrono::seconds(90);
+// How much later brokers may show a commit in one partition than in another.
+constexpr Duration kSettleLimit = std::chrono::seconds(10);
+constexpr Duration kLookAgainAfter = std::chrono::milliseconds(20);
 
 void violation(VerifyReport& report, std::string text) {
   ++report.violation_count;
@@ -20,99 +30,235 @@ std::string place(Topic topic, PartitionId partition, Offset offset) {
   return std::string(short_name(topic)) + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value);
 }
 
-template <class Fn>
-Result<Offset> walk(TopicLog& log, Topic topic, PartitionId partition, Fn&& fn) {
-  TRY_ASSIGN(const TopicDescription description, log.describe(topic));
-  Offset begin{0};
-  for (const PartitionDescription& p : description.partitions)
-    if (p.partition == partition) begin = p.begin;
-  TRY_ASSIGN(auto reader, log.open_reader(topic, partition, begin));
-  for (;;) {
-    TRY_ASSIGN(const auto batch, reader->poll(Duration(0)));
-    if (batch == nullptr) return begin;
-    if (!batch->for_each(fn))
-      return Error{ErrorCode::kCorruption, place(topic, partition, batch->base()) + ": malformed batch; run 'weir repair'"};
+// Ends with a pause and true until `limit` has passed since the first call.
+class Patience {
+ public:
+  explicit Patience(Duration limit) : limit_(limit) {}
+  bool look_again() {
+    const std::int64_t now = system_clock().monotonic_ns();
+    if (until_ns_ == 0) until_ns_ = now + limit_.count() * 1000;
+    if (now >= until_ns_) return false;
+    std::this_thread::sleep_for(kLookAgainAfter);
+    return true;
   }
-}
+
+ private:
+  Duration limit_;
+  std::int64_t until_ns_ = 0;
+};
+
+// Committed records of one partition, from the oldest on, in turns: each to the end as it was when the turn began.
+class Walk {
+ public:
+  Walk(TopicLog& log, Topic topic, PartitionId partition) : log_(log), topic_(topic), partition_(partition) {}
+
+  // Notes how far the partition has been written by now.
+  Result<void> open() {
+    TRY_ASSIGN(appended_, log_.appended_end(topic_, partition_));
+    TRY_ASSIGN(const TopicDescription description, log_.describe(topic_));
+    for (const PartitionDescription& p : description.partitions)
+      if (p.partition == partition_) begin_ = p.begin;
+    compacted_ = description.spec.retention.compact;
+    TRY_ASSIGN(reader_, log_.open_reader(topic_, partition_, begin_));
+    return {};
+  }
+  // REQUIRES: open() has been called.
+  template <class Fn>
+  Result<void> go_on(Fn&& fn, std::optional<Offset> until = {}) {
+    Offset end = reader_->end();
+    if (until) end = std::min(end, *until);
+    while (reader_->position() < end) {
+      TRY_ASSIGN(const auto batch, reader_->poll(Duration(0)));
+      if (batch == nullptr) break;
+      if (!batch->for_each(fn))
+        return Error{ErrorCode::kCorruption, place(topic_, partition_, batch->base()) + ": malformed batch; run 'weir repair'"};
+    }
+    return {};
+  }
+  // The same to where the partition was written when it was opened: what was open then has been committed or aborted.
+  template <class Fn>
+  Result<void> go_on_to_appended(Fn&& fn) {
+    for (Patience patience(kOpenLimit);;) {
+      TRY(go_on(fn));
+      if (reader_->position() >= appended_) return {};
+      if (!patience.look_again())
+        return Error{ErrorCode::kUnavailable, place(topic_, partition_, reader_->position()) + ": a transaction has been open there for " +
+                                                  std::to_string(kOpenLimit.count() / 1'000'000) + " s; let the brokers end it"};
+    }
+  }
+  Topic topic() const { return topic_; }
+  Offset begin() const { return begin_; }
+  bool compacted() const { return compacted_; }
+
+ private:
+  TopicLog& log_;
+  Topic topic_;
+  PartitionId partition_;
+  Offset begin_{0};
+  Offset appended_{0};
+  bool compacted_ = false;
+  std::unique_ptr<TopicReader> reader_;
+};
+
+// At which offsets before `end` an input has records. Of a file's lines: at all.
+class InputOffsets {
+ public:
+  Result<void> read(TopicLog& log, Topic topic, PartitionId partition, Offset end, bool from_topic) {
+    end_ = end.value;
+    if (!from_topic) {
+      count_ = static_cast<std::uint64_t>(end_);
+      return {};
+    }
+    there_.resize(static_cast<std::size_t>(end_), false);
+    Walk walk(log, topic, partition);
+    std::int64_t next = -1;
+    TRY(walk.open());
+    TRY(walk.go_on(
+        [&](Offset offset, const Record&) {
+          if (offset.value >= end_) return;
+          there_[static_cast<std::size_t>(offset.value)] = true;
+          ++count_;
+          gaps_ = gaps_ || (next >= 0 && offset.value != next);
+          next = offset.value + 1;
+        },
+        end));
+    begin_ = walk.begin().value;
+    gaps_ = gaps_ || log.has_gaps();
+    compacted_ = walk.compacted();
+    return {};
+  }
+  // Below what retention has left nobody knows what was there: nothing, where there are gaps.
+  bool must_be_answered(std::int64_t offset) const {
+    if (there_.empty()) return true;
+    return offset < begin_ ? !gaps_ : static_cast<bool>(there_[static_cast<std::size_t>(offset)]);
+  }
+  // REQUIRES: offset < end.
+  bool may_be_answered(std::int64_t offset) const {
+    return there_.empty() || offset < begin_ || compacted_ || there_[static_cast<std::size_t>(offset)];
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  std::int64_t end_ = 0;
+  std::int64_t begin_ = 0;
+  std::uint64_t count_ = 0;
+  bool gaps_ = false;
+  bool compacted_ = false;
+  std::vector<bool> there_;  // Empty: all.
+};
 
 // How often each offset of one input was answered, over several output topics.
 class Answers {
  public:
+  using Look = std::function<void(std::int64_t from, Offset offset, const Record&)>;
   // `other`: a source that some outputs may have instead, and that does not count. `ordered`: an answer comes with its
   // input; else it may come later (a label that waits, or expires).
-  Answers(std::string source, std::string other, bool ordered, Offset end, VerifyReport& report)
-      : source_(std::move(source)),
+  Answers(TopicLog& log, PartitionId partition, std::string source, std::string other, bool ordered, Offset end, const InputOffsets& input,
+          VerifyReport& report)
+      : log_(log),
+        partition_(partition),
+        source_(std::move(source)),
         other_(std::move(other)),
         ordered_(ordered),
-        seen_(static_cast<std::size_t>(end.value), 0),
+        input_(input),
+        seen_(static_cast<std::size_t>(end.value), false),
         report_(report) {}
 
-  // Counts the outputs of one topic.
-  Result<std::uint64_t> add(TopicLog& log, Topic topic, PartitionId partition,
-                            const std::function<void(Offset, const Record&)>& look = {}) {
-    std::int64_t last = -1;
-    std::int64_t first = -1;
-    std::uint64_t count = 0;
-    TRY_ASSIGN(const Offset begin, walk(log, topic, partition, [&](Offset offset, const Record& record) {
-      ++count;
-      const std::string where = place(topic, partition, offset);
-      if (!other_.empty() && record.source.topic == other_) return;
-      if (record.source.topic != source_ || record.source.partition != partition)
-        return violation(report_, where + ": its source is " + std::string(record.source.topic) + "/" +
-                                      std::to_string(record.source.partition.value) + ", expected " + source_ + "/" +
-                                      std::to_string(partition.value));
-      const std::int64_t from = record.source.offset.value;
-      if (from < 0 || from >= static_cast<std::int64_t>(seen_.size()))
-        return violation(report_, where + ": its source offset " + std::to_string(from) + " was not consumed (end " +
-                                      std::to_string(seen_.size()) + ")");
-      if (ordered_ && from <= last)
-        violation(report_, where + ": source offset " + std::to_string(from) + " after " + std::to_string(last) +
-                               ", expected ascending order");
-      if (first < 0) first = from;
-      last = from;
-      auto& seen = seen_[static_cast<std::size_t>(from)];
-      if (seen != 0) violation(report_, where + ": source offset " + std::to_string(from) + " was answered before");
-      seen = 1;
-      if (look) look(offset, record);
-    }));
-    // Retention took the oldest outputs: their inputs are left out.
-    if (begin.value > 0)
-      start_ = std::max(start_, first < 0 ? static_cast<std::int64_t>(seen_.size()) : first);
-    return count;
+  // `count`: of its records.
+  Result<void> add(Topic topic, std::uint64_t& count, Look look = {}) {
+    outputs_.push_back({Walk(log_, topic, partition_), &count, std::move(look)});
+    return outputs_.back().walk.open();
   }
 
-  // Offsets without an answer.
-  std::vector<std::int64_t> missing() const {
-    std::vector<std::int64_t> out;
+  // Reads the outputs; `appended`: until what had been written when they were added has been decided.
+  Result<void> read(bool appended) {
+    for (Output& output : outputs_) {
+      const auto taken = [&](Offset offset, const Record& record) { take(output, offset, record); };
+      TRY(appended ? output.walk.go_on_to_appended(taken) : output.walk.go_on(taken));
+      // Retention took the oldest outputs: their inputs are left out.
+      if (output.walk.begin().value > 0)
+        start_ = std::max(start_, output.first < 0 ? static_cast<std::int64_t>(seen_.size()) : output.first);
+    }
+    return {};
+  }
+
+  bool answered(Offset offset) const { return seen_[static_cast<std::size_t>(offset.value)]; }
+  // Offsets of records without an answer, ascending.
+  std::vector<Offset> missing() const {
+    std::vector<Offset> out;
     for (auto i = static_cast<std::size_t>(start_); i < seen_.size(); ++i)
-      if (seen_[i] == 0) out.push_back(static_cast<std::int64_t>(i));
+      if (!seen_[i] && input_.must_be_answered(static_cast<std::int64_t>(i))) out.push_back(Offset(static_cast<std::int64_t>(i)));
     return out;
   }
-  bool whole() const { return start_ == 0; }
+  // One past the last one that was answered beyond `end`; 0: none.
+  Offset later_end() const { return later_.empty() ? Offset(0) : std::max_element(later_.begin(), later_.end())->from.next(); }
+  // Checks these against what has been consumed by now.
+  void check_later(Offset consumed) {
+    std::ranges::stable_sort(later_, {}, &Later::from);
+    for (std::size_t i = 0; i < later_.size(); ++i) {
+      if (i > 0 && later_[i].from == later_[i - 1].from) answered_before(later_[i].topic, later_[i].at, later_[i].from);
+      if (later_[i].from >= consumed)
+        violation(report_, place(later_[i].topic, partition_, later_[i].at) + ": its source offset " + std::to_string(later_[i].from.value) +
+                               " was not consumed (end " + std::to_string(consumed.value) + ")");
+    }
+  }
 
  private:
+  struct Output {
+    Walk walk;
+    std::uint64_t* count;
+    Look look;
+    std::int64_t first = -1, last = -1;
+  };
+  struct Later {
+    Offset from;
+    Topic topic;
+    Offset at;
+    bool operator<(const Later& other) const { return from < other.from; }
+  };
+
+  void answered_before(Topic topic, Offset at, Offset from) {
+    violation(report_, place(topic, partition_, at) + ": source offset " + std::to_string(from.value) + " was answered before");
+  }
+
+  void take(Output& output, Offset offset, const Record& record) {
+    ++*output.count;
+    if (!other_.empty() && record.source.topic == other_) return;
+    const Topic topic = output.walk.topic();
+    const std::int64_t from = record.source.offset.value;
+    if (record.source.topic != source_ || record.source.partition != partition_ || from < 0)
+      return violation(report_, place(topic, partition_, offset) + ": its source is " + std::string(record.source.topic) + "/" +
+                                    std::to_string(record.source.partition.value) + ", expected " + source_ + "/" + std::to_string(partition_.value) +
+                                    (from < 0 ? ", and an offset" : ""));
+    if (ordered_ && from <= output.last)
+      violation(report_, place(topic, partition_, offset) + ": source offset " + std::to_string(from) + " after " + std::to_string(output.last) +
+                             ", expected ascending order");
+    if (output.first < 0) output.first = from;
+    output.last = from;
+    if (from >= static_cast<std::int64_t>(seen_.size())) {
+      later_.push_back({Offset(from), topic, offset});
+    } else {
+      if (!input_.may_be_answered(from))
+        violation(report_, place(topic, partition_, offset) + ": its source offset " + std::to_string(from) + " holds no record");
+      auto seen = seen_[static_cast<std::size_t>(from)];
+      if (seen) answered_before(topic, offset, Offset(from));
+      seen = true;
+    }
+    if (output.look) output.look(from, offset, record);
+  }
+
+  TopicLog& log_;
+  PartitionId partition_;
   std::string source_;
   std::string other_;
   bool ordered_;
-  std::vector<char> seen_;
+  const InputOffsets& input_;
+  std::vector<bool> seen_;
+  std::vector<Later> later_;
   std::int64_t start_ = 0;
+  std::vector<Output> outputs_;
   VerifyReport& report_;
 };
-
-// Removes the offsets (ascending) at which the input topic has no record.
-Result<void> remove_gaps(TopicLog& log, Topic topic, PartitionId partition, std::vector<std::int64_t>& offsets) {
-  if (offsets.empty()) return {};
-  std::set<std::int64_t> there;
-  std::int64_t next = -1;
-  bool gaps = false;
-  TRY_ASSIGN(const Offset begin, walk(log, topic, partition, [&](Offset offset, const Record&) {
-    if (std::binary_search(offsets.begin(), offsets.end(), offset.value)) there.insert(offset.value);
-    gaps = gaps || (next >= 0 && offset.value != next);
-    next = offset.value + 1;
-  }));
-  std::erase_if(offsets, [&](std::int64_t offset) { return offset < begin.value ? gaps : !there.contains(offset); });
-  return {};
-}
 
 // From `"model_version":"0/123"`; nullopt if it is not there.
 std::optional<std::uint64_t> version_of(std::string_view json, PartitionId partition) {
@@ -126,65 +272,112 @@ std::optional<std::uint64_t> version_of(std::string_view json, PartitionId parti
   return version;
 }
 
+// The model versions that the records of one topic name, in the order of the topic.
+class NamedVersions {
+ public:
+  // `all`: keeps each one for check(); else the highest.
+  NamedVersions(Topic topic, PartitionId partition, bool all, VerifyReport& report)
+      : topic_(topic), partition_(partition), all_(all), report_(report) {}
+
+  void look(Offset offset, const Record& record) {
+    const auto version = version_of(record.value, partition_);
+    if (!version) return violation(report_, place(topic_, partition_, offset) + ": names no model version of its partition");
+    if (last_ && *version < *last_)
+      violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(*version) + " after " + std::to_string(*last_));
+    if (last_ == version) return;
+    last_ = version;
+    if (!all_ && !named_.empty() && *version < named_.back().version) return;
+    if (!all_) named_.clear();
+    named_.push_back({*version, offset});
+  }
+  template <class Exists>
+  void check(Exists&& exists) const {
+    for (const Named& named : named_)
+      if (!exists(named.version))
+        violation(report_, place(topic_, partition_, named.at) + ": model version " + std::to_string(named.version) + " does not exist");
+  }
+
+ private:
+  struct Named {
+    std::uint64_t version;
+    Offset at;  // The first that names it.
+  };
+  Topic topic_;
+  PartitionId partition_;
+  bool all_;
+  std::optional<std::uint64_t> last_;
+  std::vector<Named> named_;
+  VerifyReport& report_;
+};
+
 }  // namespace
 
-Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport& report) {
-  report.events += static_cast<std::uint64_t>(consumed.logs.value);
-  report.outcomes += static_cast<std::uint64_t>(consumed.outcomes.value);
+Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const ConsumedNow& now, VerifyReport& report) {
+  const PartitionId partition = consumed.partition;
+  InputOffsets logs, labels;
+  TRY(logs.read(log, Topic::kLogs, partition, consumed.logs, consumed.logs_from_topic));
+  TRY(labels.read(log, Topic::kOutcomes, partition, consumed.outcomes, consumed.outcomes_from_topic));
+  report.events += logs.count();
+  report.outcomes += labels.count();
+  report.waiting += consumed.waiting_labels.size();
+
+  NamedVersions predicted(Topic::kPredictions, partition, consumed.free_learning, report);
+  NamedVersions abstained(Topic::kAbstained, partition, consumed.free_learning, report);
+  Answers events(log, partition, consumed.logs_topic, "", /*ordered=*/true, consumed.logs, logs, report);
+  TRY(events.add(Topic::kPredictions, report.predictions, [&](std::int64_t, Offset offset, const Record& record) { predicted.look(offset, record); }));
+  TRY(events.add(Topic::kAbstained, report.abstained, [&](std::int64_t, Offset offset, const Record& record) { abstained.look(offset, record); }));
+  TRY(events.add(Topic::kDeadLetters, report.dead_letters));
+  // An event that carries its label is its own outcome.
+  Answers outcomes(log, partition, consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.outcomes, labels, report);
+  TRY(outcomes.add(Topic::kExamples, report.examples));
+  TRY(outcomes.add(Topic::kUnjoined, report.unjoined));
+
+  std::vector<Offset> unanswered, unsettled;
+  for (const bool appended : {false, true}) {
+    TRY(events.read(appended));
+    TRY(outcomes.read(appended));
+    unanswered = events.missing();
+    unsettled.clear();
+    std::ranges::set_difference(outcomes.missing(), consumed.waiting_labels, std::back_inserter(unsettled));
+    if (unanswered.empty() && unsettled.empty()) break;
+  }
+  for (const Offset offset : unanswered)
+    violation(report, consumed.logs_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
+                          ": no prediction, abstained record or dead letter");
+  for (const Offset offset : unsettled)
+    violation(report, consumed.outcomes_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
+                          ": neither example nor unjoined, and it does not wait for its event");
 
   // The versions that were ever served: free, those on `models` (compaction keeps the newest of each key); coupled, all up to
-  // the one served now.
+  // the one served now. One that a process adopts while this reads is on `models` before a prediction names it.
   std::set<std::uint64_t> promoted = {0};
-  bool versions_whole = true;
-  {
-    TRY_ASSIGN(const Offset begin, walk(log, Topic::kModels, consumed.partition, [&](Offset offset, const Record& record) {
-      ++report.models;
-      ModelVersionRecord version;
-      if (record.erases) return;
-      if (!decode_model_version(record.value, version))
-        return violation(report, place(Topic::kModels, consumed.partition, offset) + ": malformed model version");
-      promoted.insert(version.version.value);
-    }));
-    versions_whole = begin.value == 0;
+  Walk models(log, Topic::kModels, partition);
+  TRY(models.open());
+  TRY(models.go_on([&](Offset offset, const Record& record) {
+    ++report.models;
+    ModelVersionRecord version;
+    if (record.erases) return;
+    if (!decode_model_version(record.value, version))
+      return violation(report, place(Topic::kModels, partition, offset) + ": malformed model version");
+    promoted.insert(version.version.value);
+  }));
+
+  Consumed last = consumed;
+  for (Patience patience(kSettleLimit); now;) {
+    TRY_ASSIGN(last, now());
+    if ((events.later_end() <= last.logs && outcomes.later_end() <= last.outcomes) || !patience.look_again()) break;
   }
-  std::uint64_t last_version = 0;
-  const auto check_version = [&](Topic topic) {
-    return [&, topic](Offset offset, const Record& record) {
-      const auto version = version_of(record.value, consumed.partition);
-      const std::string where = place(topic, consumed.partition, offset);
-      if (!version) return violation(report, where + ": names no model version of its partition");
-      if (*version < last_version)
-        violation(report, where + ": model version " + std::to_string(*version) + " after " + std::to_string(last_version));
-      last_version = *version;
-      const bool exists = consumed.free_learning ? !versions_whole || promoted.contains(*version) : *version <= consumed.version.value;
-      if (!exists) violation(report, where + ": model version " + std::to_string(*version) + " does not exist");
-    };
+  events.check_later(last.logs);
+  outcomes.check_later(last.outcomes);
+  for (const Offset offset : last.waiting_labels)
+    if (offset < consumed.outcomes && outcomes.answered(offset))
+      violation(report, consumed.outcomes_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
+                            ": is settled, and waits for its event");
+  const auto exists = [&](std::uint64_t version) {
+    return consumed.free_learning ? models.begin().value > 0 || promoted.contains(version) : version <= last.version.value;
   };
-
-  Answers events(consumed.logs_topic, "", /*ordered=*/true, consumed.logs, report);
-  TRY_ASSIGN(const std::uint64_t predictions, events.add(log, Topic::kPredictions, consumed.partition, check_version(Topic::kPredictions)));
-  report.predictions += predictions;
-  last_version = 0;
-  TRY(events.add(log, Topic::kAbstained, consumed.partition, check_version(Topic::kAbstained)));
-  TRY(events.add(log, Topic::kDeadLetters, consumed.partition));
-  std::vector<std::int64_t> unanswered = events.missing();
-  if (consumed.logs_from_topic) TRY(remove_gaps(log, Topic::kLogs, consumed.partition, unanswered));
-  for (const std::int64_t offset : unanswered)
-    violation(report, consumed.logs_topic + ", partition " + std::to_string(consumed.partition.value) + ", offset " +
-                          std::to_string(offset) + ": no prediction, abstained record or dead letter");
-
-  // An event that carries its label is its own outcome.
-  Answers outcomes(consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.outcomes, report);
-  TRY_ASSIGN(const std::uint64_t examples, outcomes.add(log, Topic::kExamples, consumed.partition));
-  report.examples += examples;
-  TRY(outcomes.add(log, Topic::kUnjoined, consumed.partition));
-  std::vector<std::int64_t> unsettled = outcomes.missing();
-  if (consumed.outcomes_from_topic) TRY(remove_gaps(log, Topic::kOutcomes, consumed.partition, unsettled));
-  if (outcomes.whole() ? unsettled.size() != consumed.waiting_labels : unsettled.size() > consumed.waiting_labels)
-    violation(report, consumed.outcomes_topic + ", partition " + std::to_string(consumed.partition.value) + ": " +
-                          std::to_string(unsettled.size()) + " outcomes gave neither example nor unjoined, " +
-                          std::to_string(consumed.waiting_labels) + " wait for their event" +
-                          (unsettled.empty() ? "" : "; the first is offset " + std::to_string(unsettled.front())));
+  predicted.check(exists);
+  abstained.check(exists);
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Reads what a pipeline consumed and published and checks what must hold (docs/architecture.md §3), from the topics alone.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,20 +19,26 @@ struct Consumed {
   std::string outcomes_topic;
   Offset logs;                   // First offset not consumed.
   Offset outcomes;
-  std::uint64_t waiting_labels = 0;  // Outcomes consumed that wait for their event.
+  std::vector<Offset> waiting_labels;  // Outcomes consumed that wait for their event, ascending.
   ModelVersion version;          // Served.
   bool free_learning = false;
   bool logs_from_topic = false;      // Of this log; else the offsets count a file's lines.
   bool outcomes_from_topic = false;
 };
+// What has been consumed by now, where other processes may go on while the topics are read.
+using ConsumedNow = std::function<Result<Consumed>()>;
 
 // Adds what it finds in that partition to `report`:
 // - every consumed `logs` offset gave exactly one of prediction, abstained, dead letter;
 // - every consumed `outcomes` offset gave exactly one of example, unjoined, or is one of the waiting labels;
-// - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed;
+// - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed, or at
+//   which there is no record;
 // - model versions never go back along `predictions`, and each one named exists.
 // Gaps in the topics' own offsets (compaction, control records) are not missing records; what retention has cut from the
 // outputs is left out, and from inputs with gaps, too.
-Result<void> verify_topics(TopicLog& log, const Consumed& consumed, VerifyReport& report);
+//
+// `consumed` is from before the call. `now`: may be empty where nothing moves; else it is asked once the outputs have been read:
+// what they answer beyond `consumed` must have been consumed by then. Takes a bit of memory for each offset.
+Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const ConsumedNow& now, VerifyReport& report);
 
 }  // namespace weir

@@ -264,6 +264,18 @@ Result<KafkaAdmin::Watermarks> KafkaAdmin::watermarks(const std::string& topic, 
   return query_watermarks(handle_, topic, partition, options_.reach_limit);
 }
 
+Result<Offset> KafkaAdmin::appended_end(const std::string& topic, PartitionId partition) const {
+  std::lock_guard lock(mutex_);
+  if (!uncommitted_.client) {
+    TRY_ASSIGN(uncommitted_, make_kafka_handle(options_, RD_KAFKA_CONSUMER,
+                                               {{"group.id", "weir." + options_.pipeline + ".admin"},
+                                                {"isolation.level", "read_uncommitted"},
+                                                {"enable.auto.commit", "false"}}));
+  }
+  TRY_ASSIGN(const Watermarks marks, query_watermarks(uncommitted_, topic, partition, options_.reach_limit));
+  return marks.end;
+}
+
 Result<KafkaAdmin::Watermarks> query_watermarks(const KafkaHandle& handle, const std::string& topic, PartitionId partition, Duration limit) {
   std::int64_t low = 0, high = 0;
   TRY(until_it_works(limit, "ends of topic '" + topic + "' partition " + std::to_string(partition.value), handle, [&] {

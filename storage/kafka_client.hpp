@@ -90,6 +90,8 @@ class KafkaAdmin {
     Offset end;  // Of committed data, control records included.
   };
   Result<Watermarks> watermarks(const std::string& topic, PartitionId partition) const;
+  // What is in open transactions included.
+  Result<Offset> appended_end(const std::string& topic, PartitionId partition) const;
 
  private:
   explicit KafkaAdmin(const KafkaLogOptions& options) : options_(options) {}
@@ -100,6 +102,8 @@ class KafkaAdmin {
 
   const KafkaLogOptions& options_;
   KafkaHandle handle_;
+  mutable std::mutex mutex_;
+  mutable KafkaHandle uncommitted_;  // Made at its first use.
   std::string cluster_id_;
 };
 

@@ -98,6 +98,11 @@ class KafkaLog final : public TopicLog {
     return out;
   }
 
+  Result<Offset> appended_end(Topic topic, PartitionId partition) const override {
+    TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
+    return core_->admin->appended_end(found->spec.name, partition);
+  }
+
   Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override {
     TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
     TRY(check_partition(found->spec, partition));

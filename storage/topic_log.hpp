@@ -61,6 +61,14 @@ class TopicLog {
   virtual Result<void> create(const TopicSpec& spec) = 0;
   virtual Result<TopicDescription> describe(Topic topic) const = 0;  // kNotFound if it was never created.
   virtual std::vector<TopicDescription> list() const = 0;            // In Topic order.
+  // One past the newest record, committed or not: what has been committed by now ends before it, though readers of other
+  // partitions may see its commit sooner.
+  virtual Result<Offset> appended_end(Topic topic, PartitionId partition) const {
+    TRY_ASSIGN(const TopicDescription description, describe(topic));
+    for (const PartitionDescription& p : description.partitions)
+      if (p.partition == partition) return p.end;
+    return Offset(0);
+  }
 
   // Reads committed records from `from` on (clamped up to the oldest still there).
   virtual Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) = 0;

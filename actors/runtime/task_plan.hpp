@@ -44,7 +44,8 @@ struct InputPlan {
 struct Chain {
   std::vector<std::unique_ptr<Stage>> stages;
   std::function<void(TaskStatus&)> publish;            // May be empty.
-  std::function<std::uint64_t()> waiting_labels;        // Outcomes taken that wait for their event.
+  // The offsets of outcomes taken that wait for their event, ascending. As of the last commit.
+  std::function<Result<std::vector<Offset>>()> waiting_labels;
   std::function<ModelVersion()> version;                // Served, or learnt.
 };
 

@@ -396,6 +396,15 @@ Result<void> KeyedState::load(const StageState& state, std::size_t preload_bytes
   return {};
 }
 
+Result<void> KeyedState::scan_committed(std::string_view prefix, const std::function<void(std::string_view, std::string_view)>& fn) const {
+  const Impl& s = *impl_;
+  if (s.reader == nullptr) return {};
+  return s.reader->scan(s.prefix + std::string(prefix), [&](std::string_view key, std::string_view value) {
+    fn(key.substr(s.prefix.size()), value);
+    return true;
+  });
+}
+
 namespace {
 KeyedState::Found found_of(Entry* entry) { return {entry->value(), entry->size, true, entry}; }
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -97,6 +98,9 @@ class KeyedState {
   // writer.commit() or later.
   void save(StateWriter& writer);
   void committed(CommitId id);
+
+  // Committed entries whose key begins so, in key order, as the StateReader has them now. For looking at a restored state.
+  Result<void> scan_committed(std::string_view prefix, const std::function<void(std::string_view key, std::string_view value)>& fn) const;
 
   // True if some entries may not be resident: then the reader thread fetches ahead. Any thread.
   bool needs_fetch() const { return maybe_cold_.load(std::memory_order_relaxed); }

@@ -28,7 +28,7 @@ std::vector<Output> whole() {
           {Topic::kDeadLetters, 3, 0, ""}, {Topic::kPredictions, 4, 3, ""}, {Topic::kExamples, 1, 0, ""},
           {Topic::kExamples, 0, 0, ""},    {Topic::kUnjoined, 3, 0, ""}};
 }
-Consumed consumed_all() { return {kPartition, "logs", "outcomes", Offset(5), Offset(4), 1, ModelVersion(3), false}; }
+Consumed consumed_all() { return {kPartition, "logs", "outcomes", Offset(5), Offset(4), {Offset(2)}, ModelVersion(3), false}; }
 
 std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Clock& clock, const std::vector<std::uint64_t>& promoted = {}) {
   auto log = make_memory_log("p", clock);
@@ -67,7 +67,7 @@ std::vector<std::string> violations_of(const std::vector<Output>& outputs, const
   ManualClock clock;
   const auto log = log_of(outputs, clock, promoted);
   VerifyReport report;
-  const Result<void> verified = verify_topics(*log, consumed, report);
+  const Result<void> verified = verify_topics(*log, consumed, {}, report);
   EXPECT_TRUE(verified.ok()) << verified.error().what;
   EXPECT_EQ(report.violation_count, report.violations.size());
   return report.violations;
@@ -105,10 +105,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"AnAnswerToAnotherTopic", [](auto& o, auto&) { o[0].source = "clicks"; }, "its source is clicks/0, expected logs/0"},
         Wrong{"AModelVersionThatNeverWas", [](auto& o, auto&) { o[4].version = 4; }, "model version 4 does not exist"},
         Wrong{"AModelVersionThatGoesBack", [](auto& o, auto&) { o[0].version = 3, o[1].version = 2; }, "model version 2 after 3"},
-        Wrong{"AnOutcomeWithoutItsExample", [](auto& o, auto&) { o.erase(o.begin() + 5); }, "2 outcomes gave neither example nor unjoined, 1 wait for their event; the first is offset 1"},
+        Wrong{"AnOutcomeWithoutItsExample", [](auto& o, auto&) { o.erase(o.begin() + 5); }, "outcomes, partition 0, offset 1: neither example nor unjoined, and it does not wait for its event"},
         Wrong{"AnOutcomeLearntTwice", [](auto& o, auto&) { o.push_back({Topic::kExamples, 0, 0, ""}); }, "examples, partition 0, offset 2: source offset 0 was answered before"},
         Wrong{"AnOutcomeLearntAndUnjoined", [](auto& o, auto&) { o.push_back({Topic::kUnjoined, 0, 0, ""}); }, "source offset 0 was answered before"},
-        Wrong{"AWaitingOutcomeThatIsSettled", [](auto& o, auto&) { o.push_back({Topic::kUnjoined, 2, 0, ""}); }, "0 outcomes gave neither example nor unjoined, 1 wait"}),
+        Wrong{"AWaitingOutcomeThatIsSettled", [](auto& o, auto&) { o.push_back({Topic::kUnjoined, 2, 0, ""}); }, "outcomes, partition 0, offset 2: is settled, and waits for its event"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Verify, WithFreeLearningOnlyPromotedVersionsExist) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int kSkipped = 77;  // What ctest is told to take as "skipped".
 constexpr int kControllerAbove = 100;
+int broker_count = 1;
 
 bool is_free(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -31,8 +33,13 @@ bool is_free(int port) {
 }
 
 int free_port() {
+  const auto fits = [](int port) {
+    for (int i = 0; i < broker_count; ++i)
+      if (!is_free(port + i) || !is_free(port + kControllerAbove + i)) return false;
+    return true;
+  };
   for (int tries = 0, port = 20000 + ::getpid() % 9000; tries < 1000; ++tries, port = 20000 + (port + 7) % 9000)
-    if (is_free(port) && is_free(port + kControllerAbove)) return port;
+    if (fits(port)) return port;
   throw std::runtime_error("no free port for a Kafka broker");
 }
 
@@ -45,7 +52,7 @@ class Broker {
     }
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
     env_ = {{"KAFKA_DIR", std::string(WEIR_BINARY_DIR) + "/kafka/" + self.filename().string()}, {"KAFKA_PORT", std::to_string(free_port())}};
-    const ProcessResult started = script({"start", "--fresh", "--brokers", "1"});
+    const ProcessResult started = script({"start", "--fresh", "--brokers", std::to_string(broker_count)});
     if (started.exit_code == kSkipped) {
       std::fprintf(stderr, "\n*** SKIPPED: %s: no Kafka broker can be had on this machine\n%s\n", self.filename().c_str(), started.err.c_str());
       std::printf("*** SKIPPED: %s\n", self.filename().c_str());
@@ -83,7 +90,8 @@ Broker& broker() {
 
 std::vector<std::string> topics_with(rd_kafka_t* client, const std::string& prefix) {
   const rd_kafka_metadata_t* found = nullptr;
-  if (const auto code = rd_kafka_metadata(client, 1, nullptr, &found, 10'000); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (!wait_until([&] { return (code = rd_kafka_metadata(client, 1, nullptr, &found, 10'000)) == RD_KAFKA_RESP_ERR_NO_ERROR; }))
     throw std::runtime_error(std::string("topics of the broker: ") + rd_kafka_err2str(code));
   std::vector<std::string> out;
   for (int i = 0; i < found->topic_cnt; ++i)
@@ -92,11 +100,19 @@ std::vector<std::string> topics_with(rd_kafka_t* client, const std::string& pref
   return out;
 }
 
-rd_kafka_t* make_client() {
+bool has_topic(rd_kafka_t* client, const std::string& topic) {
+  const auto found = topics_with(client, topic);
+  return std::find(found.begin(), found.end(), topic) != found.end();
+}
+
+rd_kafka_t* make_client(rd_kafka_type_t type = RD_KAFKA_PRODUCER, const std::map<std::string, std::string>& settings = {},
+                        void (*delivered)(rd_kafka_t*, const rd_kafka_message_t*, void*) = nullptr) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  if (delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf, delivered);
   char text[256];
   rd_kafka_conf_set(conf, "bootstrap.servers", kafka_brokers().c_str(), text, sizeof text);
-  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+  for (const auto& [name, value] : settings) rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text, sizeof text);
+  rd_kafka_t* client = rd_kafka_new(type, conf, text, sizeof text);
   if (client == nullptr) throw std::runtime_error(text);
   return client;
 }
@@ -105,8 +121,12 @@ rd_kafka_t* make_client() {
 
 const std::string& kafka_brokers() { return broker().brokers(); }
 
-void kafka_command(const std::string& command) {
-  const ProcessResult done = broker().script({command});
+void set_kafka_broker_count(int count) { broker_count = count; }
+
+void kafka_command(const std::string& command, int node) {
+  std::vector<std::string> arguments = {command};
+  if (node > 0) arguments.insert(arguments.end(), {"--node", std::to_string(node)});
+  const ProcessResult done = broker().script(std::move(arguments));
   if (done.exit_code != 0) throw std::runtime_error("scripts/kafka.sh " + command + ": " + done.err);
 }
 
@@ -122,6 +142,103 @@ void delete_kafka_topics(const std::string& prefix) {
     rd_kafka_DeleteTopic_destroy_array(list.data(), list.size());
   }
   rd_kafka_destroy(client);
+}
+
+void create_kafka_topic(const std::string& topic, int partitions, const std::map<std::string, std::string>& settings) {
+  rd_kafka_t* client = make_client();
+  char text[256] = "";
+  rd_kafka_NewTopic_t* made = rd_kafka_NewTopic_new(topic.c_str(), partitions, -1, text, sizeof text);
+  for (const auto& [name, value] : settings) rd_kafka_NewTopic_set_config(made, name.c_str(), value.c_str());
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_CreateTopics(client, &made, 1, nullptr, queue);
+  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
+  std::string error = done == nullptr ? "no answer" : "";
+  if (done != nullptr) {
+    std::size_t count = 0;
+    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(done), &count);
+    for (std::size_t i = 0; i < count; ++i)
+      if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) error = rd_kafka_topic_result_error_string(results[i]);
+    rd_kafka_event_destroy(done);
+  }
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_NewTopic_destroy(made);
+  if (error.empty()) wait_until([&] { return has_topic(client, topic); });
+  rd_kafka_destroy(client);
+  if (!error.empty()) throw std::runtime_error("creating topic " + topic + ": " + error);
+}
+
+std::vector<KafkaRecord> read_kafka(const std::string& topic, int partition) {
+  rd_kafka_t* client = make_client(RD_KAFKA_CONSUMER, {{"group.id", "test"}, {"enable.partition.eof", "true"}, {"enable.auto.commit", "false"},
+                                                        {"fetch.wait.max.ms", "10"}, {"reconnect.backoff.max.ms", "500"}});
+  if (!has_topic(client, topic)) {  // The client would wait half a minute for it.
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return {};
+  }
+  rd_kafka_poll_set_consumer(client);
+  rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  rd_kafka_assign(client, list);
+  rd_kafka_topic_partition_list_destroy(list);
+  std::vector<KafkaRecord> out;
+  std::string error;
+  for (bool ended = false; !ended && error.empty();) {
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(client, static_cast<int>(kHangLimit.count()));  // The broker may be away.
+    if (message == nullptr) {
+      error = "nothing came";
+      break;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      ended = true;
+    } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      KafkaRecord record;
+      record.offset = message->offset;
+      if (message->key != nullptr) record.key.emplace(static_cast<const char*>(message->key), message->key_len);
+      if (message->payload != nullptr) record.value.emplace(static_cast<const char*>(message->payload), message->len);
+      rd_kafka_headers_t* headers = nullptr;
+      const char* name = nullptr;
+      const void* value = nullptr;
+      std::size_t bytes = 0;
+      if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &bytes) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+          record.headers.emplace_back(name, std::string(static_cast<const char*>(value), bytes));
+      out.push_back(std::move(record));
+    } else if (message->err != RD_KAFKA_RESP_ERR__TRANSPORT && message->err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+      error = rd_kafka_message_errstr(message);
+    }
+    rd_kafka_message_destroy(message);
+  }
+  rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (!error.empty()) throw std::runtime_error("reading " + topic + ": " + error);
+  return out;
+}
+
+void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& records, int partition) {
+  rd_kafka_t* client = make_client(RD_KAFKA_PRODUCER, {{"enable.idempotence", "true"}, {"message.max.bytes", "4194304"}, {"linger.ms", "1"}},
+                                   [](rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+                                     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+                                       *static_cast<std::string*>(message->_private) = rd_kafka_err2str(message->err);
+                                   });
+  std::string error;
+  for (const KafkaRecord& record : records) {
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+    for (const auto& [name, value] : record.headers)
+      rd_kafka_header_add(headers, name.c_str(), -1, value.data(), static_cast<ssize_t>(value.size()));
+    const std::string_view key = record.key ? std::string_view(*record.key) : std::string_view(nullptr, 0);
+    const std::string_view value = record.value ? std::string_view(*record.value) : std::string_view(nullptr, 0);
+    rd_kafka_resp_err_t code;
+    while ((code = rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
+                                     RD_KAFKA_V_KEY(key.data(), key.size()), RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(&error), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+      rd_kafka_poll(client, 10);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_headers_destroy(headers);
+      error = rd_kafka_err2str(code);
+      break;
+    }
+  }
+  if (rd_kafka_flush(client, 60'000) != RD_KAFKA_RESP_ERR_NO_ERROR && error.empty()) error = "not all was acknowledged";
+  rd_kafka_destroy(client);
+  if (!error.empty()) throw std::runtime_error("writing " + topic + ": " + error);
 }
 
 void delete_kafka_records(const std::string& topic, int partition, std::int64_t before) {

@@ -5,20 +5,41 @@
 // WEIR_KAFKA=host:port: use that one instead, as it is (its topics that begin with "demo." are deleted).
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weir {
+
+// 3: the broker is a cluster of so many. REQUIRES: before the first call of kafka_brokers().
+void set_kafka_broker_count(int count);
 
 // The bootstrap address. Starts the broker at the first call.
 const std::string& kafka_brokers();
 
-// scripts/kafka.sh COMMAND on that broker: kill, start, pause, resume. REQUIRES: kafka_brokers() was called, WEIR_KAFKA is not set.
-void kafka_command(const std::string& command);
+// scripts/kafka.sh COMMAND on that broker: kill, start, stop, pause, resume; `node`: one of several, from 1. REQUIRES:
+// kafka_brokers() was called, WEIR_KAFKA is not set.
+void kafka_command(const std::string& command, int node = 0);
 
 // Deletes every topic whose name begins so, and returns when they are gone.
 void delete_kafka_topics(const std::string& prefix);
 
+// Returns when it has its leaders. The topic's settings are the brokers' where not given.
+void create_kafka_topic(const std::string& topic, int partitions = 1, const std::map<std::string, std::string>& settings = {});
 
+// A record as any client sees it.
+struct KafkaRecord {
+  std::int64_t offset = -1;
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+// Committed records, from the oldest to the end; none where there is no such topic.
+std::vector<KafkaRecord> read_kafka(const std::string& topic, int partition = 0);
+// Outside of any transaction. Returns when the broker has them.
+void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& records, int partition = 0);
 // Deletes the records before `offset`, as retention would.
 void delete_kafka_records(const std::string& topic, int partition, std::int64_t before);
 
