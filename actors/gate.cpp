@@ -20,14 +20,14 @@ double Gate::model_value(const Prediction& published) const {
 
 void Gate::publish(const RecordView& record, Topic topic, Output& out) {
   const Event& event = *record.event;
-  json_.clear();
+  value_.clear();
   std::optional<std::uint64_t> n;
   if (settings_.count) n = static_cast<std::uint64_t>(record.moments_weight);
-  write_prediction_json(event, *record.prediction, record.source, settings_.task, settings_.partition, json_, n);
+  write_prediction(settings_.formats.of(topic), event, *record.prediction, record.source, settings_.task, settings_.partition, value_, n);
   Record published;
   published.key = event.id.text;
   published.has_key = true;
-  published.value = json_.view();
+  published.value = value_.view();
   published.event_time = event.event_time;
   published.source = record.source;
   out.append(topic, published);

@@ -19,6 +19,7 @@ struct GateSettings {
   bool count = false;  // Publishes RecordView::moments_weight, too.
   TaskKind task = TaskKind::kClassification;
   PartitionId partition;
+  ValueFormats formats;
 };
 
 // kLogs: completes RecordView::prediction, passes it on, then publishes it (a later stage may mark it as a duplicate).
@@ -49,7 +50,7 @@ class Gate final : public Stage {
   std::uint64_t labels_ = 0;
   double label_sum_ = 0.0;
   bool dirty_ = false;
-  ByteBuffer json_;
+  ByteBuffer value_;
   ExampleScratch scratch_;
   Example example_;
 };

@@ -59,7 +59,7 @@ void Ingestion::dead_letter(const RecordView& record, Output& out) {
   CHECK(parsed.kind == ParsedKind::kRefused);
   ++counts_.dead_letters[static_cast<std::size_t>(parsed.refusal.reason)];
   value_.clear();
-  write_dead_letter_json(dead_letter_of(parsed, parsed.refusal.reason, parsed.refusal.detail, record.source), value_);
+  write_dead_letter(formats_.of(Topic::kDeadLetters), dead_letter_of(parsed, parsed.refusal.reason, parsed.refusal.detail, record.source), value_);
   Record letter;
   letter.value = value_.view();
   letter.event_time = parsed.time().value_or(EventTime());
@@ -85,7 +85,7 @@ void Ingestion::unjoined(const RecordView& record, Output& out) {
   unjoined.detail = detail_.view();
   unjoined.source = record.source;
   value_.clear();
-  write_unjoined_json(unjoined, value_);
+  write_unjoined(formats_.of(Topic::kUnjoined), unjoined, value_);
   Record out_record;
   out_record.value = value_.view();
   out_record.source = record.source;

@@ -23,6 +23,8 @@ struct IngestionCounts {
 
 class Ingestion final : public Stage {
  public:
+  explicit Ingestion(const ValueFormats& formats = {}) : formats_(formats) {}
+
   std::string_view name() const override { return "ingestion"; }
   void process(InputId input, RecordView& record, Output& out) override;
   void save(StateWriter& writer) override;
@@ -34,6 +36,7 @@ class Ingestion final : public Stage {
   void dead_letter(const RecordView& record, Output& out);
   void unjoined(const RecordView& record, Output& out);
 
+  ValueFormats formats_;
   IngestionCounts counts_;
   bool dirty_ = false;
   ByteBuffer value_;

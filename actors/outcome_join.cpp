@@ -364,7 +364,7 @@ void OutcomeJoin::unjoin(UnjoinedReason reason, const Id& id, double label, Even
   unjoined.event_time = time;
   unjoined.source = source;
   value_.clear();
-  write_unjoined_json(unjoined, value_);
+  write_unjoined(settings_.formats.of(Topic::kUnjoined), unjoined, value_);
   Record record;
   record.key = id.text;
   record.has_key = true;

@@ -32,6 +32,7 @@ struct OutcomeJoinSettings {
   std::uint64_t rows_max = 1'000'000;   // Waiting rows and outcomes together.
   TaskKind task = TaskKind::kClassification;
   std::size_t budget_bytes = std::size_t(16) << 20;
+  ValueFormats formats;
 };
 
 // Since the first offset, but for the two that wait; part of the state.

@@ -35,7 +35,7 @@ void Promotion::publish(std::string_view name, const Example& example, Output& o
   alert.partition = settings_.partition;
   alert.value = double(champion_.version.value);
   alert_.clear();
-  write_alert_json(alert, alert_);
+  write_alert(settings_.formats.of(Topic::kAlerts), alert, alert_);
   Record record;
   record.key = name;
   record.has_key = true;

@@ -24,6 +24,7 @@ struct PromotionSettings {
   std::uint64_t horizon = 20'000;  // Examples after which a test without a verdict starts over.
   DriftSettings drift;             // On the champion's loss less that of the one before.
   PartitionId partition;
+  ValueFormats formats;
 };
 
 // kExamples, in a chain before the trainer of `challenger`. Versions: of the challenger's updates, and always rising.

@@ -94,7 +94,7 @@ void prediction_json(benchmark::State& state) {
   for (auto _ : state) {
     out.clear();
     row.prediction.value = p += 1e-9;
-    write_prediction_json(row.event, row.prediction, row.source, TaskKind::kClassification, PartitionId(0), out);
+    write_prediction(ValueFormat::kJson, row.event, row.prediction, row.source, TaskKind::kClassification, PartitionId(0), out);
     benchmark::DoNotOptimize(out.data());
   }
 }

@@ -17,6 +17,7 @@ struct Word {
 
 inline constexpr std::array<Word<LineFormat>, 5> kLineFormats = {{{LineFormat::kJson, "json"}, {LineFormat::kCsv, "csv"}, {LineFormat::kKeyValue, "key_value"}, {LineFormat::kSyslog5424, "syslog_5424"}, {LineFormat::kSyslog3164, "syslog_3164"}}};
 inline constexpr std::array<Word<TimeFormat>, 5> kTimeFormats = {{{TimeFormat::kIso8601, "iso8601"}, {TimeFormat::kSeconds, "seconds"}, {TimeFormat::kMillis, "millis"}, {TimeFormat::kMicros, "micros"}, {TimeFormat::kSyslog, "syslog"}}};
+inline constexpr std::array<Word<ValueFormat>, 2> kValueFormats = {{{ValueFormat::kJson, "json"}, {ValueFormat::kProtobuf, "protobuf"}}};
 inline constexpr std::array<Word<FieldKind>, 3> kFieldKinds = {{{FieldKind::kNumber, "number"}, {FieldKind::kCategory, "category"}, {FieldKind::kHashedText, "hashed_text"}}};
 inline constexpr std::array<Word<Missing>, 4> kMissing = {{{Missing::kMean, "mean"}, {Missing::kZero, "zero"}, {Missing::kLast, "last"}, {Missing::kIndicator, "indicator"}}};
 inline constexpr std::array<Word<AggregateKind>, 7> kAggregates = {{{AggregateKind::kMean, "mean"}, {AggregateKind::kCount, "count"}, {AggregateKind::kSum, "sum"}, {AggregateKind::kMin, "min"}, {AggregateKind::kMax, "max"}, {AggregateKind::kRate, "rate"}, {AggregateKind::kLast, "last"}}};

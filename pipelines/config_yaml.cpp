@@ -214,8 +214,11 @@ std::string to_yaml(const PipelineConfig& c) {
     if (retention.bytes) parts += (parts.empty() ? "" : ", ") + ("bytes: " + size_text(*retention.bytes));
     w.line(1, short_name(topic), "{" + parts + "}");
   }
-  w.line(0, "topics", c.topics.empty() ? "{}" : "");
+  w.line(0, "topics", c.topics.empty() && c.formats == ValueFormats() ? "{}" : "");
   for (const auto& [topic, name] : c.topics) w.line(1, short_name(topic), text(name));
+  for (const TopicTraits& traits : topic_table())
+    if (const ValueFormat format = c.formats.of(traits.topic); format != traits.format)
+      w.line(1, traits.name, "{format: " + std::string(words::text_of(words::kValueFormats, format)) + "}");
   w.line(0, "report", "");
   w.line(1, "last_outcome_by", texts(c.features.last_outcome_by));
   return w.take();

@@ -739,6 +739,16 @@ void read_topics(Section& root, PipelineConfig& config) {
       s.refuse(*s.node()->find(short_name(topic)), short_name(topic), "a topic name: letters, digits, '.', '_' and '-', at most 200");
     config.topics[topic] = name;
   }
+  ValueFormat of_all = ValueFormat::kJson;
+  s.word("format", words::kValueFormats, of_all);
+  for (const TopicTraits& traits : topic_table()) {
+    if (!traits.has_choice()) continue;
+    ValueFormat format = of_all;
+    Section of_one(s.findings(), s.get(traits.name), s.path_of(traits.name));
+    of_one.word("format", words::kValueFormats, format);
+    of_one.finish();
+    config.formats.set(traits.topic, format);
+  }
   s.finish();
 }
 

@@ -179,6 +179,7 @@ struct PipelineConfig {
   std::uint32_t standby = 0;       // So many other processes keep a copy of each partition's state.
   std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
   std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
+  ValueFormats formats;                  // topics.format, topics.TOPIC.format: of what is for you.
 
   // False where the log lines carry their labels themselves and nothing comes later.
   bool has_outcomes() const { return !outcomes_schema.label.empty(); }

@@ -43,14 +43,6 @@ Result<void> scan(TopicLog& log, const TopicDescription& topic, Fn&& fn) {
   return {};
 }
 
-// The text of `"name":"…"` in an object we wrote ourselves; its first such key is never inside a text of the user's.
-std::string_view text_of(std::string_view object, std::string_view name_with_quotes) {
-  const std::size_t at = object.find(name_with_quotes);
-  if (at == std::string_view::npos) return {};
-  const std::size_t begin = at + name_with_quotes.size();
-  return object.substr(begin, object.find('"', begin) - begin);
-}
-
 // `from_offset`: by partition; empty: all.
 Quality quality_of(const std::vector<Labelled>& all, const std::vector<std::int64_t>& from_offset, bool regression) {
   Quality q;
@@ -161,7 +153,7 @@ std::string format(const char* pattern, Args... args) {
 
 std::string grouped(std::uint64_t value) {
   std::string digits = std::to_string(value);
-  for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), ",");
+  for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), 1, ',');
   return digits;
 }
 
@@ -211,10 +203,15 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
   if (topic(Topic::kPredictions)) {
     TRY(scan(log, *topic(Topic::kPredictions), [&](PartitionId partition, Offset, const Record& record, std::int64_t append_time) {
       ++report.predicted;
-      report.abstained += record.value.find("\"certified\":false") != std::string_view::npos;
       seen(append_time, partition, record.source.offset);
-      report.model_versions[static_cast<std::size_t>(partition.value)] = text_of(record.value, "\"model_version\":\"");
-      if (report.predicted == 1) report.regression = record.value.find("\"probability\":") == std::string_view::npos;
+      const auto facts = prediction_facts(record.value);
+      if (!facts) return;
+      report.abstained += facts->certified ? 0 : 1;
+      report.regression = !facts->classification;
+      std::string& version = report.model_versions[static_cast<std::size_t>(partition.value)];
+      version = std::to_string(facts->partition.value);
+      version += '/';
+      version += std::to_string(facts->version.value);
     }));
   }
   if (topic(Topic::kAbstained))
@@ -231,14 +228,14 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
         return;
       }
       ++report.dead_letters;
-      ++report.dead_letters_by_reason[std::string(text_of(record.value, "\"reason\":\""))];
+      ++report.dead_letters_by_reason[std::string(reason_in(Topic::kDeadLetters, record.value))];
       seen(append_time, partition, record.source.offset);
     }));
   }
   if (topic(Topic::kUnjoined))
     TRY(scan(log, *topic(Topic::kUnjoined), [&](PartitionId, Offset, const Record& record, std::int64_t) {
       ++report.unjoined;
-      ++report.unjoined_by_reason[std::string(text_of(record.value, "\"reason\":\""))];
+      ++report.unjoined_by_reason[std::string(reason_in(Topic::kUnjoined, record.value))];
     }));
   report.events = report.predicted + report.dead_letters + dropped;
 

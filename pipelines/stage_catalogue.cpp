@@ -79,6 +79,7 @@ GateSettings gate_settings(const PipelineConfig& config, TaskKind task, Partitio
   out.count = config.predictions.count;
   out.task = task;
   out.partition = partition;
+  out.formats = config.formats;
   return out;
 }
 
@@ -161,10 +162,11 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   join_settings.rows_max = config.join.rows_max;
   join_settings.budget_bytes = budget;
   join_settings.task = task;
+  join_settings.formats = config.formats;
   auto join = std::make_unique<OutcomeJoin>(join_settings);
   OutcomeJoin* joined = join.get();
 
-  chain.stages.push_back(std::make_unique<Ingestion>());
+  chain.stages.push_back(std::make_unique<Ingestion>(config.formats));
   chain.stages.push_back(std::move(features));
   chain.stages.push_back(std::move(normalization));
   chain.stages.push_back(std::make_unique<Predictor>(served));
@@ -198,6 +200,7 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   PromotionSettings promotion;
   promotion.every = config.promotion.every;
   promotion.partition = partition;
+  promotion.formats = config.formats;
   chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
   const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));

@@ -1,7 +1,6 @@
 #include "pipelines/verify.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -260,18 +259,6 @@ class Answers {
   VerifyReport& report_;
 };
 
-// From `"model_version":"0/123"`; nullopt if it is not there.
-std::optional<std::uint64_t> version_of(std::string_view json, PartitionId partition) {
-  const std::string key = "\"model_version\":\"" + std::to_string(partition.value) + "/";
-  const auto at = json.find(key);
-  if (at == std::string_view::npos) return std::nullopt;
-  std::uint64_t version = 0;
-  const char* begin = json.data() + at + key.size();
-  const auto [end, error] = std::from_chars(begin, json.data() + json.size(), version);
-  if (error != std::errc() || end == json.data() + json.size() || *end != '"') return std::nullopt;
-  return version;
-}
-
 // The model versions that the records of one topic name, in the order of the topic.
 class NamedVersions {
  public:
@@ -280,15 +267,16 @@ class NamedVersions {
       : topic_(topic), partition_(partition), all_(all), report_(report) {}
 
   void look(Offset offset, const Record& record) {
-    const auto version = version_of(record.value, partition_);
-    if (!version) return violation(report_, place(topic_, partition_, offset) + ": names no model version of its partition");
-    if (last_ && *version < *last_)
-      violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(*version) + " after " + std::to_string(*last_));
+    const auto facts = prediction_facts(record.value);
+    if (!facts || facts->partition != partition_) return violation(report_, place(topic_, partition_, offset) + ": names no model version of its partition");
+    const std::uint64_t version = facts->version.value;
+    if (last_ && version < *last_)
+      violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(version) + " after " + std::to_string(*last_));
     if (last_ == version) return;
     last_ = version;
-    if (!all_ && !named_.empty() && *version < named_.back().version) return;
+    if (!all_ && !named_.empty() && version < named_.back().version) return;
     if (!all_) named_.clear();
-    named_.push_back({*version, offset});
+    named_.push_back({version, offset});
   }
   template <class Exists>
   void check(Exists&& exists) const {

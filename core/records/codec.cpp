@@ -3,99 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/base/crc32c.hpp"
-#include "core/records/json_text.hpp"
+#include "core/records/codec_pieces.hpp"
 
 namespace weir {
+
+using namespace codec;
+
 namespace {
-
-using json::literal;
-
-// --- JSON pieces ---
-
-std::size_t id_bytes_max(const Id& id) { return json::string_bytes_max(id.text.size()); }
-char* put_id(char* to, const Id& id) { return id.is_integer ? json::raw(to, id.text) : json::string(to, id.text); }
-
-constexpr std::size_t kSourceBytes = 96;  // Without the topic's name.
-// Value of a member "source".
-char* put_source(char* to, const Source& source) {
-  to = literal(to, "{\"topic\":");
-  to = json::string(to, source.topic);
-  to = literal(to, ",\"partition\":");
-  to = json::integer(to, source.partition.value);
-  to = literal(to, ",\"offset\":");
-  to = json::integer(to, source.offset.value);
-  *to++ = '}';
-  return to;
-}
-std::size_t source_bytes_max(const Source& source) { return kSourceBytes + json::string_bytes_max(source.topic.size()); }
-
-// --- Protobuf pieces: https://protobuf.dev/programming-guides/encoding ---
-
-enum WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-constexpr char tag(std::uint32_t field, WireType type) { return static_cast<char>(field << 3 | type); }  // Fields 1 to 15.
-
-char* put_varint(char* to, std::uint64_t value) {
-  while (value >= 0x80) {
-    *to++ = static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  *to++ = static_cast<char>(value);
-  return to;
-}
-std::size_t varint_bytes(std::uint64_t value) {
-  std::size_t n = 1;
-  for (; value >= 0x80; value >>= 7) ++n;
-  return n;
-}
-template <class T>
-char* put_fixed(char* to, T value) {
-  std::memcpy(to, &value, sizeof(T));
-  return to + sizeof(T);
-}
-template <class T>
-char* put_fixed_field(char* to, std::uint32_t field, T value) {
-  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
-  *to++ = tag(field, sizeof(T) == 8 ? kFixed64 : kFixed32);
-  return put_fixed(to, value);
-}
-char* put_bytes_field(char* to, std::uint32_t field, std::string_view bytes) {
-  *to++ = tag(field, kBytes);
-  to = put_varint(to, bytes.size());
-  return json::raw(to, bytes);
-}
-char* put_bool_field(char* to, std::uint32_t field, bool value) {
-  if (!value) return to;  // False is what an absent field means.
-  *to++ = tag(field, kVarint);
-  *to++ = 1;
-  return to;
-}
-char* put_varint_field(char* to, std::uint32_t field, std::uint64_t value) {
-  *to++ = tag(field, kVarint);
-  return put_varint(to, value);
-}
-template <class T>
-char* put_packed_field(char* to, std::uint32_t field, std::span<const T> values) {
-  if (values.empty()) return to;
-  *to++ = tag(field, kBytes);
-  to = put_varint(to, values.size_bytes());
-  std::memcpy(to, values.data(), values.size_bytes());
-  return to + values.size_bytes();
-}
-
-constexpr std::size_t kFieldBytesMax = 11;  // A tag and the longest varint; also a tag and a fixed64.
-
-// Source as field `field`: its length is known before it is written.
-char* put_source_field(char* to, std::uint32_t field, const Source& source) {
-  const std::size_t topic = source.topic.size();
-  *to++ = tag(field, kBytes);
-  to = put_varint(to, 1 + varint_bytes(topic) + topic + 5 + 9);
-  to = put_bytes_field(to, 1, source.topic);
-  to = put_fixed_field(to, 2, source.partition.value);
-  return put_fixed_field(to, 3, source.offset.value);
-}
-std::size_t source_field_bytes_max(const Source& source) { return 2 * kFieldBytesMax + source.topic.size() + 5 + 9; }
 
 char* put_prediction_field(char* to, std::uint32_t field, const Prediction& p) {
   *to++ = tag(field, kBytes);
@@ -121,116 +35,6 @@ bool all_ones(std::span<const float> values) {
   for (const float v : values)
     if (v != 1.0f) return false;
   return true;
-}
-
-// Reads tags and values as protoc's parser does: longer varints than it accepts are malformed, groups too.
-class WireReader {
- public:
-  explicit WireReader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
-  bool ok() const { return ok_; }
-
-  // False at the end or when malformed.
-  [[gnu::always_inline]] bool next() {
-    if (at_ == end_) return false;
-    std::uint64_t word;
-    const auto first = static_cast<unsigned char>(*at_);
-    if (first < 0x80) {
-      word = first;
-      ++at_;
-    } else if (!varint(word, 5)) {
-      return false;
-    }
-    field = static_cast<std::uint32_t>(word) >> 3;
-    type = static_cast<std::uint32_t>(word) & 7;
-    return (field != 0 && word <= 0xffffffffULL) || fail();
-  }
-  bool is(WireType wanted) const { return type == wanted; }
-
-  [[gnu::always_inline]] std::uint64_t varint() {
-    std::uint64_t value = 0;
-    varint(value, 10);
-    return value;
-  }
-  template <class T>
-  [[gnu::always_inline]] T fixed() {
-    T value{};
-    if (static_cast<std::size_t>(end_ - at_) < sizeof(T)) return fail(), value;
-    std::memcpy(&value, at_, sizeof(T));
-    at_ += sizeof(T);
-    return value;
-  }
-  [[gnu::always_inline]] std::string_view bytes() {
-    std::uint64_t size = 0;
-    if (!varint(size, 5)) return {};
-    if (size > static_cast<std::uint64_t>(end_ - at_)) return fail(), std::string_view();
-    const std::string_view out(at_, static_cast<std::size_t>(size));
-    at_ += size;
-    return out;
-  }
-  [[gnu::always_inline]] std::string_view text() {
-    const std::string_view out = bytes();
-    if (!json::is_utf8(out)) fail();
-    return out;
-  }
-  void skip() {
-    switch (type) {
-      case kVarint: varint(); return;
-      case kFixed64: fixed<std::uint64_t>(); return;
-      case kBytes: bytes(); return;
-      case kFixed32: fixed<std::uint32_t>(); return;
-      default: fail();
-    }
-  }
-  bool fail() {
-    ok_ = false;
-    at_ = end_;
-    return false;
-  }
-
-  std::uint32_t field = 0;
-  std::uint32_t type = 0;
-
- private:
-  bool varint(std::uint64_t& value, int bytes_max) {
-    value = 0;
-    for (int i = 0; i < bytes_max; ++i) {
-      if (at_ == end_) return fail();
-      const auto byte = static_cast<unsigned char>(*at_++);
-      value |= std::uint64_t(byte & 0x7f) << (7 * i);
-      if (byte < 0x80) return true;
-    }
-    return fail();
-  }
-  const char* at_;
-  const char* end_;
-  bool ok_ = true;
-};
-
-template <class T>
-T value_at(std::string_view bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof(T));
-  return value;
-}
-
-bool read_source(std::string_view bytes, Source& out) {
-  // As we write it: topic, partition, offset. Everything else goes the long way.
-  const std::size_t topic = bytes.size() - 16;
-  if (bytes.size() >= 16 && topic < 0x80 && bytes[0] == 0x0a && static_cast<std::size_t>(bytes[1]) == topic &&
-      bytes[2 + topic] == 0x15 && bytes[7 + topic] == 0x19) {
-    out.topic = bytes.substr(2, topic);
-    out.partition = PartitionId(value_at<std::int32_t>(bytes, 3 + topic));
-    out.offset = Offset(value_at<std::int64_t>(bytes, 8 + topic));
-    return json::is_utf8(out.topic);
-  }
-  WireReader in(bytes);
-  while (in.next()) {
-    if (in.field == 1 && in.is(kBytes)) out.topic = in.text();
-    else if (in.field == 2 && in.is(kFixed32)) out.partition = PartitionId(in.fixed<std::int32_t>());
-    else if (in.field == 3 && in.is(kFixed64)) out.offset = Offset(in.fixed<std::int64_t>());
-    else in.skip();
-  }
-  return in.ok();
 }
 
 bool read_prediction(std::string_view bytes, Prediction& out) {
@@ -359,25 +163,6 @@ bool read_example(std::string_view bytes, ExampleScratch& scratch, Example& out,
 
 // --- JSON of the Protobuf topics ---
 
-void append_id(ByteBuffer& out, const Id& id) {
-  // An integer's text comes from bytes that anybody may have written: what is not one is a string.
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const std::string_view digits = id.text.starts_with('-') ? id.text.substr(1) : id.text;
-  if (id.is_integer && !digits.empty() && std::all_of(digits.begin(), digits.end(), is_digit) &&
-      (digits.size() == 1 || digits[0] != '0'))
-    out.append(id.text);
-  else
-    json::append_string(out, id.text);
-}
-template <class Int>
-void append_integer(ByteBuffer& out, Int value) {
-  char* begin = out.prepare(json::kIntegerBytesMax);
-  out.advance(static_cast<std::size_t>(json::integer(begin, value) - begin));
-}
-void append_source(ByteBuffer& out, const Source& source) {
-  char* begin = out.prepare(source_bytes_max(source));
-  out.advance(static_cast<std::size_t>(put_source(begin, source) - begin));
-}
 template <class T>
 void append_array(ByteBuffer& out, std::span<const T> values) {
   out.append('[');
@@ -402,9 +187,9 @@ bool example_json(std::string_view value, ByteBuffer& out) {
   bool has_label = false;
   if (!read_example(value, scratch, e, has_label)) return false;
   out.append("{\"id\":");
-  append_id(out, e.id);
+  append_id(out, read_id(e.id.text, e.id.is_integer));
   out.append(",\"key\":");
-  if (e.has_key) append_id(out, e.key);
+  if (e.has_key) append_id(out, read_id(e.key.text, e.key.is_integer));
   else out.append("null");
   out.append(",\"event_time\":");
   append_integer(out, e.event_time.value);
@@ -533,141 +318,6 @@ bool metrics_json(std::string_view value, ByteBuffer& out) {
 
 }  // namespace
 
-// --- JSON ---
-
-void write_prediction_json(const Event& event, const Prediction& p, const Source& source, TaskKind kind,
-                           PartitionId partition, ByteBuffer& out, std::optional<std::uint64_t> n) {
-  char* const begin = out.prepare(512 + id_bytes_max(event.id) + id_bytes_max(event.key) + source_bytes_max(source));
-  char* to = literal(begin, "{\"id\":");
-  to = put_id(to, event.id);
-  to = literal(to, ",\"key\":");
-  to = event.has_key ? put_id(to, event.key) : literal(to, "null");
-  to = literal(to, ",\"event_time\":");
-  to = json::integer(to, event.event_time.value);
-  const bool classifies = kind == TaskKind::kClassification;
-  to = classifies ? literal(to, ",\"probability\":") : literal(to, ",\"value\":");
-  to = json::number(to, p.value);
-  to = literal(to, ",\"label_predicted\":");
-  if (classifies) *to++ = p.label != 0.0 ? '1' : '0';
-  else to = json::number(to, p.label);
-  to = p.certified ? literal(to, ",\"certified\":true,\"set\":") : literal(to, ",\"certified\":false,\"set\":");
-  if (!p.has_set) {
-    to = literal(to, "null");
-  } else if (classifies) {
-    *to++ = '[';
-    if (p.in_set[0]) *to++ = '0';
-    if (p.in_set[0] && p.in_set[1]) *to++ = ',';
-    if (p.in_set[1]) *to++ = '1';
-    *to++ = ']';
-  } else {
-    *to++ = '[';
-    to = json::number(to, p.low);
-    *to++ = ',';
-    to = json::number(to, p.high);
-    *to++ = ']';
-  }
-  to = literal(to, ",\"model_version\":\"");
-  to = json::integer(to, partition.value);
-  *to++ = '/';
-  to = json::integer(to, p.version.value);
-  to = literal(to, "\",\"source\":");
-  to = put_source(to, source);
-  if (p.duplicate) to = literal(to, ",\"duplicate\":true");
-  if (n) {
-    to = literal(to, ",\"n\":");
-    to = json::integer(to, *n);
-  }
-  *to++ = '}';
-  out.advance(static_cast<std::size_t>(to - begin));
-}
-
-DeadLetter dead_letter_of(const ParsedRecord& parsed, Reason reason, std::string_view detail, const Source& source) {
-  const bool cut = parsed.line_bytes > parsed.line.size();
-  return {reason, detail, source, parsed.time(), parsed.line, cut ? parsed.line_bytes : parsed.line.size(),
-          cut ? parsed.line_crc : crc32c(parsed.line)};
-}
-
-void write_dead_letter_json(const DeadLetter& letter, ByteBuffer& out) {
-  out.append("{\"reason\":");
-  json::append_string(out, name_of(letter.reason));
-  out.append(",\"detail\":");
-  json::append_string(out, letter.detail);
-  out.append(",\"event_time\":");
-  if (letter.event_time) append_integer(out, letter.event_time->value);
-  else out.append("null");
-  out.append(",\"source\":");
-  append_source(out, letter.source);
-  // A head that was cut inside a character is text all the same: only its last, broken character goes.
-  const std::string_view head = letter.line.substr(0, kDeadLetterBytesMax);
-  std::string_view text = head;
-  bool is_text = json::is_utf8(text);
-  for (int i = 0; !is_text && letter.line_bytes > head.size() && i < 3 && !text.empty(); ++i) {
-    text.remove_suffix(1);
-    is_text = json::is_utf8(text);
-  }
-  if (is_text) {
-    out.append(",\"original\":");
-    json::append_string(out, text);
-  } else {
-    out.append(",\"original_base64\":\"");
-    json::append_base64(out, head);
-    out.append('"');
-  }
-  out.append(",\"length\":");
-  append_integer(out, letter.line_bytes);
-  out.append(",\"crc32c\":");
-  append_integer(out, letter.line_crc);
-  out.append('}');
-}
-
-std::string_view name_of(UnjoinedReason reason) {
-  switch (reason) {
-    case UnjoinedReason::kInvalid: return "invalid";
-    case UnjoinedReason::kNoId: return "no_id";
-    case UnjoinedReason::kDuplicate: return "duplicate";
-    case UnjoinedReason::kExpired: return "expired";
-    case UnjoinedReason::kUnmatched: return "unmatched";
-  }
-  return "unknown";
-}
-
-void write_unjoined_json(const Unjoined& unjoined, ByteBuffer& out) {
-  out.append("{\"id\":");
-  if (unjoined.id) append_id(out, *unjoined.id);
-  else out.append("null");
-  out.append(",\"reason\":");
-  json::append_string(out, name_of(unjoined.reason));
-  out.append(",\"detail\":");
-  json::append_string(out, unjoined.detail);
-  out.append(",\"label\":");
-  if (unjoined.label) json::append_number(out, *unjoined.label);
-  else out.append("null");
-  out.append(",\"event_time\":");
-  if (unjoined.event_time) append_integer(out, unjoined.event_time->value);
-  else out.append("null");
-  out.append(",\"source\":");
-  append_source(out, unjoined.source);
-  out.append('}');
-}
-
-void write_alert_json(const Alert& alert, ByteBuffer& out) {
-  out.append("{\"alert\":");
-  json::append_string(out, alert.alert);
-  out.append(",\"message\":");
-  json::append_string(out, alert.message);
-  out.append(",\"event_time\":");
-  append_integer(out, alert.event_time.value);
-  out.append(",\"partition\":");
-  append_integer(out, alert.partition.value);
-  out.append(",\"value\":");
-  if (alert.value) json::append_number(out, *alert.value);
-  else out.append("null");
-  out.append(",\"threshold\":");
-  if (alert.threshold) json::append_number(out, *alert.threshold);
-  else out.append("null");
-  out.append('}');
-}
-
 bool write_value_json(Topic topic, std::string_view value, ByteBuffer& out) {
   switch (topic) {
     case Topic::kExamples: return example_json(value, out);
@@ -683,6 +333,7 @@ bool write_value_json(Topic topic, std::string_view value, ByteBuffer& out) {
     case Topic::kCapacity: return false;
     default: break;
   }
+  if (published_json(topic, value, out)) return true;
   if (json::is_object(value) && value.find('\n') == std::string_view::npos) {
     out.append(value);
   } else if (json::is_utf8(value)) {

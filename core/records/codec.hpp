@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of Weir's own records: JSON for people and their programs (docs/schemas), Protobuf between tasks (weir.proto).
+// The bytes of Weir's own records: JSON or Protobuf for your programs (docs/schemas, weir.proto), Protobuf between tasks.
 //
 // Writers append to a buffer and allocate nothing once it is warm; readers give views into the bytes and into the caller's
 // scratch, check every length, and never read past the end: any bytes may be given to them.
@@ -22,13 +22,17 @@ namespace weir {
 inline constexpr std::size_t kDeadLetterBytesMax = 64 << 10;  // Kept of the original.
 inline constexpr std::size_t kPartBytesMax = 900'000;         // Our own records are cut into parts above this.
 
-// --- JSON ---
+// --- What is for you: JSON, or Protobuf where the config says so (published.cpp) ---
+//
+// A value tells its format itself: JSON begins with '{', which begins no message of ours. Topics may hold both, one after the
+// other; whatever reads them again takes either.
 
-// Topics `predictions` and `abstained` (prediction.schema.json). `partition`: of the task; model_version is "partition/version".
-void write_prediction_json(const Event& event, const Prediction& prediction, const Source& source, TaskKind kind,
-                           PartitionId partition, ByteBuffer& out, std::optional<std::uint64_t> n = std::nullopt);
+// Topics `predictions` and `abstained` (prediction.schema.json, PublishedPrediction). `partition`: of the task; in JSON
+// model_version is "partition/version".
+void write_prediction(ValueFormat format, const Event& event, const Prediction& prediction, const Source& source, TaskKind kind,
+                      PartitionId partition, ByteBuffer& out, std::optional<std::uint64_t> n = std::nullopt);
 
-// Topic `dead-letters` (dead_letter.schema.json).
+// Topic `dead-letters` (dead_letter.schema.json, DeadLetter).
 struct DeadLetter {
   Reason reason = Reason::kMalformed;
   std::string_view detail;
@@ -38,11 +42,11 @@ struct DeadLetter {
   std::uint64_t line_bytes = 0;  // Of the whole line.
   std::uint32_t line_crc = 0;    // CRC32C of the whole line.
 };
-void write_dead_letter_json(const DeadLetter& letter, ByteBuffer& out);
+void write_dead_letter(ValueFormat format, const DeadLetter& letter, ByteBuffer& out);
 // From a refused or poisoned line; computes the CRC where the parser left it to us.
 DeadLetter dead_letter_of(const ParsedRecord& parsed, Reason reason, std::string_view detail, const Source& source);
 
-// Topic `unjoined` (unjoined.schema.json): an outcome that met no prediction. The numbers are stored.
+// Topic `unjoined` (unjoined.schema.json, Unjoined): an outcome that met no prediction. The numbers are stored.
 enum class UnjoinedReason : std::uint8_t { kInvalid = 0, kNoId = 1, kDuplicate = 2, kExpired = 3, kUnmatched = 4 };
 inline constexpr std::size_t kUnjoinedReasonCount = 5;
 std::string_view name_of(UnjoinedReason reason);  // "invalid", "no_id", "duplicate", "expired", "unmatched"
@@ -54,9 +58,9 @@ struct Unjoined {
   std::optional<EventTime> event_time;
   Source source;
 };
-void write_unjoined_json(const Unjoined& unjoined, ByteBuffer& out);
+void write_unjoined(ValueFormat format, const Unjoined& unjoined, ByteBuffer& out);
 
-// Topic `alerts` (alert.schema.json).
+// Topic `alerts` (alert.schema.json, Alert).
 struct Alert {
   std::string_view alert;     // What kind: "drift", "rollback", …; also the record's key.
   std::string_view message;   // For a person.
@@ -65,11 +69,36 @@ struct Alert {
   std::optional<double> value;
   std::optional<double> threshold;
 };
-void write_alert_json(const Alert& alert, ByteBuffer& out);
+void write_alert(ValueFormat format, const Alert& alert, ByteBuffer& out);
 
-// The value of a record of `topic` as one JSON object without newline, for `weir tail --json`: JSON topics as they are,
-// Protobuf ones rendered, lines of yours as they are if they are JSON objects, else {"line": …} or {"line_base64": …}.
-// False, with nothing appended, for malformed Protobuf or a topic without a message.
+// The Protobuf form, read. Fields that are not known are skipped. False if malformed: not Protobuf, strings that are not UTF-8, a
+// reason that is none, neither probability nor value, a set that fits neither. Views point into `bytes`.
+struct PublishedPrediction {
+  Event event;            // id, key, event_time.
+  Prediction prediction;
+  Source source;
+  TaskKind kind = TaskKind::kClassification;
+  PartitionId partition;
+  std::optional<std::uint64_t> n;
+};
+bool decode_prediction(std::string_view bytes, PublishedPrediction& out);
+bool decode_dead_letter(std::string_view bytes, DeadLetter& out);
+bool decode_unjoined(std::string_view bytes, Unjoined& out);
+bool decode_alert(std::string_view bytes, Alert& out);
+
+// What Weir itself reads again, from either format.
+struct PredictionFacts {
+  bool classification = false;
+  bool certified = false;
+  PartitionId partition;
+  ModelVersion version;
+};
+std::optional<PredictionFacts> prediction_facts(std::string_view value);  // nullopt if it is no prediction of ours.
+std::string_view reason_in(Topic topic, std::string_view value);          // Of `dead-letters` and `unjoined`; empty if there is none.
+
+// The value of a record of `topic` as one JSON object without newline, for `weir tail --json`: JSON as it is, Protobuf rendered
+// (a value that is for you becomes the JSON that would have been written), lines of yours as they are if they are JSON objects,
+// else {"line": …} or {"line_base64": …}. False, with nothing appended, for malformed Protobuf or a topic without a message.
 bool write_value_json(Topic topic, std::string_view value, ByteBuffer& out);
 
 // --- Example (weir.proto) ---

@@ -351,7 +351,7 @@ struct JsonCase {
 
 std::string prediction_json(const JsonCase& c, TaskKind kind, std::optional<std::uint64_t> n = std::nullopt) {
   ByteBuffer out;
-  write_prediction_json(c.event, c.prediction, c.source, kind, PartitionId(2), out, n);
+  write_prediction(ValueFormat::kJson, c.event, c.prediction, c.source, kind, PartitionId(2), out, n);
   return text_of(out);
 }
 
@@ -422,7 +422,7 @@ TEST(PredictionJson, WorstCaseFitsTheRoomMadeForIt) {
 TEST(DeadLetterJson, TextAndOtherBytes) {
   ByteBuffer out;
   DeadLetter letter{Reason::kWrongType, "temp: \"x\"", {"f.logs", PartitionId(1), Offset(9)}, EventTime(5), "{\"a\":1}", 7, 77};
-  write_dead_letter_json(letter, out);
+  write_dead_letter(ValueFormat::kJson, letter, out);
   EXPECT_EQ(text_of(out),
             R"({"reason":"wrong_type","detail":"temp: \"x\"","event_time":5,"source":{"topic":"f.logs","partition":1,"offset":9},)"
             R"("original":"{\"a\":1}","length":7,"crc32c":77})");
@@ -430,7 +430,7 @@ TEST(DeadLetterJson, TextAndOtherBytes) {
   letter.event_time.reset();
   letter.line = std::string_view("\xff\x00\x01\x02", 4);
   letter.line_bytes = 4;
-  write_dead_letter_json(letter, out);
+  write_dead_letter(ValueFormat::kJson, letter, out);
   EXPECT_NE(text_of(out).find(R"("event_time":null,)"), std::string::npos);
   EXPECT_NE(text_of(out).find(R"("original_base64":"/wABAg==","length":4)"), std::string::npos);
 }
@@ -444,7 +444,7 @@ TEST(DeadLetterJson, KeepsAtMost64KiBAndCutsNoCharacter) {
   const DeadLetter letter = dead_letter_of(parsed, Reason::kMalformed, "", {"t", PartitionId(0), Offset(0)});
   EXPECT_EQ(letter.line_crc, crc32c(line));
   ByteBuffer out;
-  write_dead_letter_json(letter, out);
+  write_dead_letter(ValueFormat::kJson, letter, out);
   const std::string text = text_of(out);
   EXPECT_TRUE(json::is_object(text));
   EXPECT_NE(text.find("\"original\":\""), std::string::npos);
@@ -455,11 +455,11 @@ TEST(DeadLetterJson, KeepsAtMost64KiBAndCutsNoCharacter) {
 
 TEST(UnjoinedJson, WithAndWithoutAnId) {
   ByteBuffer out;
-  write_unjoined_json({integer_id("5"), UnjoinedReason::kExpired, "", 1.0, EventTime(3), {"f.outcomes", PartitionId(0), Offset(2)}}, out);
+  write_unjoined(ValueFormat::kJson, {integer_id("5"), UnjoinedReason::kExpired, "", 1.0, EventTime(3), {"f.outcomes", PartitionId(0), Offset(2)}}, out);
   EXPECT_EQ(text_of(out), R"({"id":5,"reason":"expired","detail":"","label":1,"event_time":3,)"
                           R"("source":{"topic":"f.outcomes","partition":0,"offset":2}})");
   out.clear();
-  write_unjoined_json({std::nullopt, UnjoinedReason::kInvalid, "label: NaN", std::nullopt, std::nullopt, {"o", PartitionId(0), Offset(2)}}, out);
+  write_unjoined(ValueFormat::kJson, {std::nullopt, UnjoinedReason::kInvalid, "label: NaN", std::nullopt, std::nullopt, {"o", PartitionId(0), Offset(2)}}, out);
   EXPECT_EQ(text_of(out), R"({"id":null,"reason":"invalid","detail":"label: NaN","label":null,"event_time":null,)"
                           R"("source":{"topic":"o","partition":0,"offset":2}})");
 }

@@ -1,10 +1,15 @@
-// Goal: what the JSON writers write is what docs/schemas says. The validator knows the keywords that our schemas use and fails
-// on any other, so that none goes unchecked.
+// Goal: what the JSON writers write is what docs/schemas says, and so is the AsyncAPI document of the topics. The validator knows
+// the keywords that our schemas use and fails on any other, so that none goes unchecked.
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
+#include <yaml-cpp/yaml.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <regex>
+#include <set>
 #include <string>
 
 #include "core/base/rng.hpp"
@@ -142,7 +147,7 @@ TEST(Schemas, EveryWrittenRecordIsValid) {
     random_id(rng, topic);
     const Source source{topic, PartitionId(static_cast<std::int32_t>(rng.below(9))), Offset(static_cast<std::int64_t>(rng.below(1000)))};
     out.clear();
-    write_prediction_json(event, p, source, rng.below(2) == 0 ? TaskKind::kClassification : TaskKind::kRegression, PartitionId(1), out,
+    write_prediction(ValueFormat::kJson, event, p, source, rng.below(2) == 0 ? TaskKind::kClassification : TaskKind::kRegression, PartitionId(1), out,
                           rng.below(2) == 0 ? std::optional<std::uint64_t>(i) : std::nullopt);
     ASSERT_EQ(prediction_schema.problem(out.view()), "") << out.view();
 
@@ -156,7 +161,7 @@ TEST(Schemas, EveryWrittenRecordIsValid) {
       parsed.event = event;
     }
     out.clear();
-    write_dead_letter_json(dead_letter_of(parsed, static_cast<Reason>(rng.below(kReasonCount)), id, source), out);
+    write_dead_letter(ValueFormat::kJson, dead_letter_of(parsed, static_cast<Reason>(rng.below(kReasonCount)), id, source), out);
     ASSERT_EQ(dead_letter_schema.problem(out.view()), "") << out.view();
 
     Unjoined unjoined;
@@ -167,13 +172,13 @@ TEST(Schemas, EveryWrittenRecordIsValid) {
     if (rng.below(2) == 0) unjoined.event_time = event.event_time;
     unjoined.source = source;
     out.clear();
-    write_unjoined_json(unjoined, out);
+    write_unjoined(ValueFormat::kJson, unjoined, out);
     ASSERT_EQ(unjoined_schema.problem(out.view()), "") << out.view();
 
     Alert alert{"drift", id, event.event_time, PartitionId(0), std::nullopt, std::nullopt};
     if (rng.below(2) == 0) alert.value = rng.normal();
     out.clear();
-    write_alert_json(alert, out);
+    write_alert(ValueFormat::kJson, alert, out);
     ASSERT_EQ(alert_schema.problem(out.view()), "") << out.view();
   }
 }
@@ -199,6 +204,67 @@ TEST(Schemas, RefuseWhatIsNotOurs) {  // Else the test above could not fail.
   EXPECT_NE(with("[0]", "[0,1,0]"), "");
   EXPECT_NE(with("\"offset\":0", "\"offset\":-1"), "");
   EXPECT_NE(with("\"offset\":0", "\"offset\":0,\"x\":0"), "");
+}
+
+// What a $ref within the document stands for.
+YAML::Node resolved(const YAML::Node& document, YAML::Node node) {
+  if (!node["$ref"]) return node;
+  const std::string target = node["$ref"].as<std::string>();
+  YAML::Node at = document;
+  for (std::size_t begin = 2, end = 0; begin < target.size(); begin = end + 1) {
+    end = std::min(target.find('/', begin), target.size());
+    at.reset(at[target.substr(begin, end - begin)]);
+    if (!at) return at;
+  }
+  return at;
+}
+
+TEST(AsyncApi, TellsEveryTopicAsTheTableDoes) {
+  const std::filesystem::path directory = WEIR_SCHEMA_DIR;
+  const YAML::Node document = YAML::LoadFile(directory / "asyncapi.yaml");
+  std::ifstream proto_file(directory / "weir.proto");
+  const std::string proto{std::istreambuf_iterator<char>(proto_file), {}};
+  std::set<std::string> told, operated;
+  for (const auto& channel : document["channels"]) {
+    const auto name = channel.first.as<std::string>();
+    SCOPED_TRACE(name);
+    told.insert(name);
+    const auto topic = topic_by_name(name);
+    ASSERT_TRUE(topic.has_value());
+    const TopicTraits& traits = traits_of(*topic);
+    EXPECT_EQ(channel.second["address"].as<std::string>(), "{pipeline}." + name);
+    std::set<std::string> json_schemas, messages;
+    for (const auto& reference : channel.second["messages"]) {
+      const YAML::Node message = resolved(document, reference.second);
+      ASSERT_TRUE(message.IsDefined()) << reference.second["$ref"];
+      if (traits.format == ValueFormat::kYours) continue;
+      EXPECT_TRUE(resolved(document, message["headers"])["properties"]["weir-source-offset"].IsDefined());
+      EXPECT_EQ(!message["bindings"], traits.key == "none") << "whether there is a key";
+      const auto file = message["payload"]["schema"]["$ref"].as<std::string>();
+      EXPECT_TRUE(std::filesystem::exists(directory / file)) << file;
+      if (!message["x-message"]) {
+        json_schemas.insert(file);
+        continue;
+      }
+      EXPECT_EQ(file, "weir.proto");
+      messages.insert(message["x-message"].as<std::string>());
+      const auto full = message["x-message"].as<std::string>();
+      EXPECT_NE(proto.find("\nmessage " + full.substr(full.rfind('.') + 1) + " {"), std::string::npos) << full;
+    }
+    const auto expected = [](std::string_view one) { return one.empty() ? std::set<std::string>{} : std::set{std::string(one)}; };
+    EXPECT_EQ(json_schemas, expected(traits.json_schema));
+    EXPECT_EQ(messages, expected(traits.message));
+  }
+  for (const TopicTraits& traits : topic_table()) EXPECT_TRUE(told.contains(std::string(traits.name)) || !traits.has_choice()) << traits.name;
+  for (const char* name : {"logs", "outcomes", "examples", "models"}) EXPECT_TRUE(told.contains(name)) << name;
+  for (const auto& operation : document["operations"]) {
+    const std::string channel = operation.second["channel"]["$ref"].as<std::string>();
+    const std::string name = channel.substr(channel.rfind('/') + 1);
+    EXPECT_TRUE(resolved(document, operation.second["channel"]).IsDefined()) << channel;
+    EXPECT_EQ(operation.second["action"].as<std::string>(), name == "logs" || name == "outcomes" ? "receive" : "send");
+    operated.insert(name);
+  }
+  EXPECT_EQ(operated, told);
 }
 
 }  // namespace

@@ -234,6 +234,49 @@ TEST_F(Interface, EveryJsonTopicIsValidByItsSchema) {
   EXPECT_EQ(invalid(values("regressed", "predictions"), "prediction.schema.json"), "");
 }
 
+TEST_F(Interface, ProtobufSaysWhatJsonSays) {
+  write_json_lines("json");
+  write_file(path("odd"), read_file(path("json")) + "{\"id\":7,\"ts\":\"2024-01-02T00:00:00Z\",\"x\":1,\"y\":1}\n{\"id\":7,\"ts\":\"2024-01-02T00:00:00Z\",\"y\":0}\n"
+                          "no JSON\n\xff\xfe\n{\"ts\":\"2024-01-02T00:00:01Z\"}\n" + std::string(2'000'000, 'a') + "\n");
+  write_config("json", "time: ts");
+  run("json-data", "odd");
+  run("protobuf-data", "odd", {"topics.format=protobuf"});
+  for (const char* topic : {"predictions", "dead-letters", "examples", "models"}) {
+    const std::string expected = values("json-data", topic);
+    EXPECT_GT(lines_in(expected), 0U);
+    EXPECT_TRUE(values("protobuf-data", topic) == expected) << topic << values("protobuf-data", topic).substr(0, 300);
+  }
+  const auto timeless = [](std::string text) { return text.substr(0, text.find("\"seconds\"")); };
+  EXPECT_EQ(timeless(report("protobuf-data")), timeless(report("json-data")));
+  // Computed again in either format, by the config that it ran with and by one that has changed since.
+  for (const char* data : {"json-data", "protobuf-data"})
+    for (const char* format : {"json", "protobuf"}) {
+      const ProcessResult verified = run_weir({"verify", path("c.yaml"), "--data", path(data), "--recompute", "--set", "sources.logs.files=[" + path("odd") + "]", "--set", "topics.format=" + std::string(format)});
+      EXPECT_EQ(verified.exit_code, 0) << data << ", " << format << verified.out << verified.err;
+    }
+}
+
+TEST_F(Interface, TheFormatMayChangeBetweenTwoRuns) {
+  write_config("json", "time: ts");
+  write_json_lines("json");
+  const std::string text = read_file(path("json"));
+  const std::size_t middle = text.find('\n', text.size() / 2) + 1;
+  const auto pipe = [&](const std::string& data, const std::string& part, const std::string& format) {
+    Process process({weir_binary().string(), "run", path("c.yaml"), "--data", path(data), "--set", "sources.logs={stdin: true}", "--set", "topics.format=" + format}, {.pipe_stdin = true});
+    process.write_stdin(part);
+    process.close_stdin();
+    EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
+  };
+  pipe("one", text, "json");
+  pipe("two", text.substr(0, middle), "json");
+  pipe("two", text.substr(middle), "protobuf");
+  EXPECT_EQ(lines_in(values("two", "predictions")), std::size_t(kEvents));
+  EXPECT_TRUE(values("two", "predictions") == values("one", "predictions"));
+  const ProcessResult verified = run_weir({"verify", "--data", path("two"), "--recompute"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  EXPECT_EQ(json_value(report("two"), "predicted"), std::to_string(kEvents));
+}
+
 TEST_F(Interface, VerifyEndsWithSevenWhereSomethingElseComesOut) {
   write_json_lines("json");
   write_config("json", "time: ts");

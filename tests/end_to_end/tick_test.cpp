@@ -22,7 +22,7 @@ constexpr std::size_t kPerTransaction = 400;
 
 class FlightsTask {
  public:
-  FlightsTask() {
+  explicit FlightsTask(std::string_view format) {
     const TemporaryDirectory directory;
     const FlightFiles files = cut_flights(directory.path(), 30'000);
     for (std::size_t log = 0, outcome = 0; log < files.event_lines.size();) {
@@ -30,7 +30,7 @@ class FlightsTask {
                              json_value(files.event_lines[log], "ts") <= json_value(files.outcome_lines[outcome], "ts");
       lines_.emplace_back(from_logs ? InputId::kLogs : InputId::kOutcomes, from_logs ? files.event_lines[log++] : files.outcome_lines[outcome++]);
     }
-    auto config = load_config((project_directory() / "configs" / "flights.yaml").string(), {"trainer.replay.every=10"});
+    auto config = load_config((project_directory() / "configs" / "flights.yaml").string(), {"trainer.replay.every=10", "topics.format=" + std::string(format)});
     CHECK(config.ok());
     auto plan = make_runtime_plan(*config);
     CHECK(plan.ok());
@@ -97,8 +97,10 @@ class FlightsTask {
 
 // Allocations are counted stage by stage over keys that have been seen (features_allocation_test and the others): here every
 // hundredth flight or so brings a key that is new, and its entry needs room.
-TEST(Tick, LocksNothingOnceWarm) {
-  FlightsTask task;
+class Tick : public testing::TestWithParam<const char*> {};  // How what is published is written.
+
+TEST_P(Tick, LocksNothingOnceWarm) {
+  FlightsTask task(GetParam());
   ASSERT_GE(task.records(), kWarm + kWatched);
   task.run(kWarm);
   std::uint64_t allocations = 0, locks = 0;
@@ -113,14 +115,16 @@ TEST(Tick, LocksNothingOnceWarm) {
   EXPECT_EQ(locks, 0U) << "in " << kWatched << " ticks";
 }
 
-TEST(Tick, CallsTheSystemNeverOnceWarm) {
-  FlightsTask task;
+TEST_P(Tick, CallsTheSystemNeverOnceWarm) {
+  FlightsTask task(GetParam());
   const SyscallReport report = count_syscalls([&] { task.run(kWarm); },
                                               [&] {
                                                 for (std::size_t k = 0; k < kPerTransaction; ++k) task.tick();
                                               });
   EXPECT_EQ(report.count, 0U) << "the first is number " << (report.numbers.empty() ? -1 : report.numbers[0]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, Tick, testing::Values("json", "protobuf"), [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace weir

@@ -137,6 +137,31 @@ void entries(std::string_view body) {
   }
 }
 
+// A message that is for you: what was read comes back the same once it is written again, and the formats print alike.
+template <class T, class Write>
+void published(Topic topic, std::string_view bytes, bool (*decode)(std::string_view, T&), Write&& write) {
+  T read;
+  if (!decode(bytes, read)) return;
+  ByteBuffer protobuf, json, printed, printed_again;
+  write(ValueFormat::kProtobuf, read, protobuf);
+  write(ValueFormat::kJson, read, json);
+  T again;
+  FUZZ_CHECK(decode(protobuf.view(), again));
+  FUZZ_CHECK(is_utf8(json.view()) && json.view().find('\n') == std::string_view::npos);
+  FUZZ_CHECK(write_value_json(topic, protobuf.view(), printed) && printed.view() == json.view());
+  FUZZ_CHECK(reason_in(topic, protobuf.view()) == reason_in(topic, json.view()) || topic == Topic::kPredictions || topic == Topic::kAlerts);
+  if (!bytes.starts_with('{')) FUZZ_CHECK(write_value_json(topic, bytes, printed_again) && printed_again.view() == json.view());
+}
+void published(std::string_view bytes) {
+  published<PublishedPrediction>(Topic::kPredictions, bytes, decode_prediction, [](ValueFormat format, const PublishedPrediction& p, ByteBuffer& out) {
+    write_prediction(format, p.event, p.prediction, p.source, p.kind, p.partition, out, p.n);
+  });
+  published<DeadLetter>(Topic::kDeadLetters, bytes, decode_dead_letter, write_dead_letter);
+  published<Unjoined>(Topic::kUnjoined, bytes, decode_unjoined, write_unjoined);
+  published<Alert>(Topic::kAlerts, bytes, decode_alert, write_alert);
+  prediction_facts(bytes);
+}
+
 // Protobuf of the topics `examples` and `models`, and what `tail` prints of any topic.
 void messages(std::string_view bytes) {
   static ExampleScratch scratch;
@@ -167,11 +192,12 @@ void messages(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: batch(body); break;
     case 1: values(body); break;
     case 2: entries(body); break;
-    default: messages(body);
+    case 3: messages(body); break;
+    default: published(body);
   }
   return 0;
 }

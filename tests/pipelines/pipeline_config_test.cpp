@@ -149,6 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"sources: {logs: {files: {a: b}}}\n", "sources.logs.files", "a mapping"},
                     Mistake{"placement: {pin: atuo}\n", "placement.pin", "'atuo'"}, Mistake{"placement: {pin: [-1]}\n", "placement.pin", "'-1'"},
                     Mistake{"memory_budget: 64 XB\n", "memory_budget", "'64 XB'"}, Mistake{"topics: {logs: a/b}\n", "topics.logs", "'a/b'"},
+                    Mistake{"topics: {format: avro}\n", "topics.format", "'avro'"}, Mistake{"topics: {alerts: protobuf}\n", "topics.alerts", "'protobuf'"},
+                    Mistake{"topics: {alerts: {format: jsn}}\n", "topics.alerts.format", "'jsn'"}, Mistake{"topics: {examples: {format: json}}\n", "topics.examples", "an unknown key"},
                     Mistake{"retention: {prediction: {age: 1 h}}\n", "retention.prediction", "an unknown key"},
                     Mistake{"normalization: {sparse_size: 1000}\n", "normalization.sparse_size", "'1000'"},
                     Mistake{"report: {last_outcome_by: [shop, z]}\n", "report.last_outcome_by", "'z'"},
@@ -270,6 +272,24 @@ TEST(ConfigSet, ReachesIntoListsAndMakesMapsOnTheWay) {
   EXPECT_EQ(check.config.retention_of(Topic::kDeadLetters).age, Duration(7LL * 86400 * 1000000));
 }
 
+TEST(ConfigTopics, TheFormatOfAllAndOfOne) {
+  const auto formats = [](const std::vector<std::string>& sets) {
+    const ConfigCheck check = parse_config(kSmall, "s.yaml", sets);
+    EXPECT_TRUE(check.ok()) << check.text();
+    return check.config.formats;
+  };
+  EXPECT_EQ(formats({}), ValueFormats());
+  EXPECT_EQ(formats({}).of(Topic::kPredictions), ValueFormat::kJson);
+  EXPECT_EQ(formats({}).of(Topic::kExamples), ValueFormat::kProtobuf);
+  ValueFormats expected;
+  expected.set(Topic::kDeadLetters, ValueFormat::kProtobuf);
+  EXPECT_EQ(formats({"topics.dead-letters.format=protobuf"}), expected);
+  for (const Topic topic : {Topic::kPredictions, Topic::kAbstained, Topic::kUnjoined, Topic::kDeadLetters}) expected.set(topic, ValueFormat::kProtobuf);
+  EXPECT_EQ(formats({"topics={format: protobuf, alerts: {format: json}}"}), expected);
+  expected.set(Topic::kAlerts, ValueFormat::kProtobuf);
+  EXPECT_EQ(formats({"topics.format=protobuf"}), expected);
+}
+
 TEST(ConfigSet, NamesTheSetThatWasWrong) {
   const ConfigCheck check = parse_config(kSmall, "s.yaml", {"gate.coverage=2", "nothing", "seed.x=1", "a..b=1", "schema.logs.fields.9=1", "seed=[", "gte.kind=off"});
   EXPECT_EQ(check.problems.size(), 7u) << check.text();
@@ -288,7 +308,7 @@ TEST(ConfigPrint, LeavesOutOutcomesWhereTheLinesCarryTheirLabel) {
 
 TEST(ConfigPrint, GivesTheSameConfigAgain) {
   for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml", "bench/peers/weir.yaml"}) {
-    const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"schema.logs.key=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x"});
+    const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"schema.logs.key=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x", "topics.format=protobuf", "topics.alerts.format=json"});
     ASSERT_TRUE(first.ok()) << first.text();
     const std::string printed = to_yaml(first.config);
     const ConfigCheck second = parse_config(printed, "printed");
@@ -298,6 +318,7 @@ TEST(ConfigPrint, GivesTheSameConfigAgain) {
     EXPECT_EQ(second.config.placement, first.config.placement);
     EXPECT_EQ(second.config.trainer, first.config.trainer);
     EXPECT_EQ(second.config.retention, first.config.retention);
+    EXPECT_EQ(second.config.formats, first.config.formats);
   }
 }
 

@@ -13,8 +13,14 @@
 namespace weir {
 namespace {
 
-class ReportTest : public testing::Test {
+enum class Written { kJson, kProtobuf, kBoth };  // One after the other.
+
+class ReportTest : public testing::TestWithParam<Written> {
  protected:
+  ValueFormat format(std::int64_t n) const {
+    const bool protobuf = GetParam() == Written::kProtobuf || (GetParam() == Written::kBoth && n % 2 == 1);
+    return protobuf ? ValueFormat::kProtobuf : ValueFormat::kJson;
+  }
   ReportTest() : log_(make_memory_log("p", clock_)) {
     for (const TopicTraits& traits : topic_table()) {
       TopicSpec spec;
@@ -47,7 +53,7 @@ class ReportTest : public testing::Test {
     prediction.in_set[1] = probability > 0.4;
     prediction.version = ModelVersion(7);
     ByteBuffer value;
-    write_prediction_json(event, prediction, source, TaskKind::kClassification, PartitionId(0), value);
+    write_prediction(format(offset), event, prediction, source, TaskKind::kClassification, PartitionId(0), value);
     append(Topic::kPredictions, value, source);
     if (label < 0) return;
     Example example;
@@ -80,14 +86,14 @@ class ReportTest : public testing::Test {
   Transaction transaction_;
 };
 
-TEST_F(ReportTest, AnEmptyLogGivesZerosAndNulls) {
+TEST_P(ReportTest, AnEmptyLogGivesZerosAndNulls) {
   const std::string json = report_json(report(0));
   EXPECT_NE(json.find("\"events\":0"), std::string::npos);
   EXPECT_NE(json.find("\"auc\":null"), std::string::npos);
   EXPECT_NE(json.find("\"model_version\":null"), std::string::npos);
 }
 
-TEST_F(ReportTest, CountsAndFiguresAreThoseOfThePublishedPredictions) {
+TEST_P(ReportTest, CountsAndFiguresAreThoseOfThePublishedPredictions) {
   predict(0, 0.9, true, 1);
   predict(1, 0.2, true, 0, 0);
   predict(2, 0.5, false, 0, 1);
@@ -99,13 +105,13 @@ TEST_F(ReportTest, CountsAndFiguresAreThoseOfThePublishedPredictions) {
   letter.source = {"logs", PartitionId(0), Offset(6)};
   letter.line = "{\"reason\":\"a trap\"}";
   ByteBuffer value;
-  write_dead_letter_json(letter, value);
+  write_dead_letter(format(0), letter, value);
   append(Topic::kDeadLetters, value, letter.source);
   Unjoined unjoined;
   unjoined.reason = UnjoinedReason::kDuplicate;
   unjoined.source = {"outcomes", PartitionId(0), Offset(7)};
   value.clear();
-  write_unjoined_json(unjoined, value);
+  write_unjoined(format(1), unjoined, value);
   append(Topic::kUnjoined, value, unjoined.source);
   commit();
 
@@ -137,7 +143,7 @@ TEST_F(ReportTest, CountsAndFiguresAreThoseOfThePublishedPredictions) {
   EXPECT_NE(report_text(r, "d").find("weir tail predictions --data d"), std::string::npos);
 }
 
-TEST_F(ReportTest, RemembersTheLastRunThatTookAnEvent) {
+TEST_P(ReportTest, RemembersTheLastRunThatTookAnEvent) {
   TemporaryDirectory directory;
   RunSummary summary;
   summary.total.events = 100;
@@ -153,7 +159,7 @@ TEST_F(ReportTest, RemembersTheLastRunThatTookAnEvent) {
   EXPECT_EQ(read->tick.p999, 4.5);
 }
 
-TEST_F(ReportTest, TailPrintsValuesAndEnvelopesAndStopsAtTheEnd) {
+TEST_P(ReportTest, TailPrintsValuesAndEnvelopesAndStopsAtTheEnd) {
   predict(0, 0.9, true, -1);
   predict(1, 0.1, true, -1);
   commit();
@@ -169,6 +175,7 @@ TEST_F(ReportTest, TailPrintsValuesAndEnvelopesAndStopsAtTheEnd) {
   const std::string values = tail(options);
   EXPECT_EQ(std::count(values.begin(), values.end(), '\n'), 2);
   EXPECT_EQ(values.substr(0, 7), "{\"id\":0");
+  EXPECT_NE(values.find("\n{\"id\":1,\"key\":null,\"event_time\":0,\"probability\":0.1,\"label_predicted\":0,\"certified\":true,\"set\":[0],\"model_version\":\"0/7\""), std::string::npos) << values;
   options.limit = 1;
   options.envelope = true;
   const std::string line = tail(options);
@@ -181,6 +188,10 @@ TEST_F(ReportTest, TailPrintsValuesAndEnvelopesAndStopsAtTheEnd) {
   ASSERT_FALSE(unknown.ok());
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
 }
+
+INSTANTIATE_TEST_SUITE_P(Written, ReportTest, testing::Values(Written::kJson, Written::kProtobuf, Written::kBoth), [](const auto& info) {
+  return info.param == Written::kJson ? "Json" : info.param == Written::kProtobuf ? "Protobuf" : "Both";
+});
 
 }  // namespace
 }  // namespace weir

@@ -30,7 +30,19 @@ std::vector<Output> whole() {
 }
 Consumed consumed_all() { return {kPartition, "logs", "outcomes", Offset(5), Offset(4), {Offset(2)}, ModelVersion(3), false}; }
 
-std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Clock& clock, const std::vector<std::uint64_t>& promoted = {}) {
+// What an event's answer says; kYours: no more than its version.
+void write_answer(const Output& output, ValueFormat format, ByteBuffer& out) {
+  if (format == ValueFormat::kYours) return out.append("{\"model_version\":\"0/" + std::to_string(output.version) + "\"}");
+  const std::string id = "id " + std::to_string(output.from);
+  Event event;
+  event.id = {id, false};
+  Prediction prediction;
+  prediction.version = ModelVersion(output.version);
+  write_prediction(format, event, prediction, {"logs", kPartition, Offset(output.from)}, TaskKind::kClassification, kPartition, out);
+}
+
+std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Clock& clock, const std::vector<std::uint64_t>& promoted = {},
+                                  ValueFormat format = ValueFormat::kYours) {
   auto log = make_memory_log("p", clock);
   for (const TopicTraits& traits : topic_table()) {
     TopicSpec spec;
@@ -44,9 +56,10 @@ std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Cloc
   for (const Output& output : outputs) {
     const bool of_logs = output.topic != Topic::kExamples && output.topic != Topic::kUnjoined;
     const std::string source = output.source.empty() ? (of_logs ? "logs" : "outcomes") : output.source;
-    const std::string value = "{\"model_version\":\"0/" + std::to_string(output.version) + "\"}";
+    ByteBuffer value;
+    write_answer(output, format, value);
     Record record;
-    record.value = value;
+    record.value = value.view();
     record.source = {source, kPartition, Offset(output.from)};
     transaction.append(output.topic, record);
   }
@@ -64,13 +77,18 @@ std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Cloc
 }
 
 std::vector<std::string> violations_of(const std::vector<Output>& outputs, const Consumed& consumed, const std::vector<std::uint64_t>& promoted = {}) {
-  ManualClock clock;
-  const auto log = log_of(outputs, clock, promoted);
-  VerifyReport report;
-  const Result<void> verified = verify_topics(*log, consumed, {}, report);
-  EXPECT_TRUE(verified.ok()) << verified.error().what;
-  EXPECT_EQ(report.violation_count, report.violations.size());
-  return report.violations;
+  std::vector<std::string> out;
+  for (const ValueFormat format : {ValueFormat::kYours, ValueFormat::kJson, ValueFormat::kProtobuf}) {
+    ManualClock clock;
+    const auto log = log_of(outputs, clock, promoted, format);
+    VerifyReport report;
+    const Result<void> verified = verify_topics(*log, consumed, {}, report);
+    EXPECT_TRUE(verified.ok()) << verified.error().what;
+    EXPECT_EQ(report.violation_count, report.violations.size());
+    if (format == ValueFormat::kYours) out = report.violations;
+    EXPECT_EQ(report.violations, out) << "the format makes no difference";
+  }
+  return out;
 }
 
 TEST(Verify, FindsNothingWhereNothingIsAmiss) { EXPECT_EQ(violations_of(whole(), consumed_all()), std::vector<std::string>{}); }
@@ -147,6 +165,24 @@ TEST(CompareTopic, TellsWhatIsMissingAddedOrDifferent) {
   ASSERT_EQ(differences(outputs).size(), 1U);
   EXPECT_NE(differences(outputs)[0].find("offset 3: missing"), std::string::npos);
   EXPECT_EQ(differences(outputs, CompareTo::kPublished), std::vector<std::string>{});
+}
+
+TEST(CompareTopic, TakesTheSameRecordInTheOtherFormatForTheSame) {
+  ManualClock clock;
+  for (const auto& [written, now] : {std::pair(ValueFormat::kJson, ValueFormat::kProtobuf), std::pair(ValueFormat::kProtobuf, ValueFormat::kJson)}) {
+    const auto original = log_of(whole(), clock, {}, written);
+    std::vector<std::string> texts;
+    std::vector<Output> outputs = whole();
+    EXPECT_EQ(*compare_topic(Topic::kPredictions, kPartition, *original, *log_of(outputs, clock, {}, now), CompareTo::kEnd, 10, texts), 0U);
+    outputs[4].version = 2;
+    EXPECT_EQ(*compare_topic(Topic::kPredictions, kPartition, *original, *log_of(outputs, clock, {}, now), CompareTo::kEnd, 10, texts), 1U);
+    outputs = whole();
+    outputs[0].source = "others";  // The same value with another header.
+    EXPECT_EQ(*compare_topic(Topic::kPredictions, kPartition, *original, *log_of(outputs, clock, {}, now), CompareTo::kEnd, 10, texts), 1U);
+    ASSERT_EQ(texts.size(), 2U);
+    EXPECT_NE(texts[0].find("found {\"id\":\"id 4\""), std::string::npos) << texts[0];
+    EXPECT_NE(texts[0].find("computed again {\"id\":\"id 4\""), std::string::npos) << texts[0];
+  }
 }
 
 }  // namespace
