@@ -4,6 +4,7 @@
 #   scripts/kafka.sh start [--brokers 1|3] [--fresh] [--set KEY=VALUE]...   brings up what is not running; keeps its data
 #   scripts/kafka.sh stop | kill | pause | resume [--node N]   SIGTERM, SIGKILL, SIGSTOP, SIGCONT; all brokers, or broker N
 #   scripts/kafka.sh status                                    one line a broker; exit code 1 unless all of them run
+#   scripts/kafka.sh jars                                      where Kafka's jars are, its Java client among them; sees to a JDK and kcat, too
 #
 # `start` prints the bootstrap address on its last line. --fresh forgets the data first; --set adds a broker property.
 # Only processes that this script started for the same KAFKA_DIR are ever ended.
@@ -96,8 +97,8 @@ get_jars() {
   flock --unlock 9
 }
 
-get_java() {
-  local needed=(java)
+get_java() {  # and what else is named
+  local needed=(java "$@")
   [ -e "$jars/complete" ] || needed+=(mvn)
   local tool
   for tool in "${needed[@]}"; do
@@ -246,5 +247,6 @@ case "$command" in
   pause) send_signal STOP ;;
   resume) send_signal CONT ;;
   status) status ;;
+  jars) get_java javac kcat >&2; get_jars >&2; echo "$jars" ;;
   *) usage ;;
 esac
