@@ -19,7 +19,7 @@ test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema)
 format=(clang-format-14)
 tidy=(clang-tidy-14)
 data=(python3 python3-venv)
-kafka=(kcat maven openjdk-17-jdk-headless)  # The JDK, for the tests: docs/clients/*.java are run from their source.
+kafka=(kcat maven openjdk-17-jdk-headless openssl)  # The JDK, for the tests: docs/clients/*.java are run from their source.
 peers=(maven openjdk-17-jdk-headless)
 bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 

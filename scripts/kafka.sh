@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # A real Apache Kafka (KRaft) on loopback for development and tests: one broker, or a cluster of three. No container.
 #
-#   scripts/kafka.sh start [--brokers 1|3] [--fresh] [--set KEY=VALUE]...   brings up what is not running; keeps its data
+#   scripts/kafka.sh start [--brokers 1|3] [--fresh] [--set KEY=VALUE]... [--listener SSL|SASL_SSL|SASL_PLAINTEXT]... [--format ARG]...
+#                                                              brings up what is not running; keeps its data
 #   scripts/kafka.sh stop | kill | pause | resume [--node N]   SIGTERM, SIGKILL, SIGSTOP, SIGCONT; all brokers, or broker N
 #   scripts/kafka.sh status                                    one line a broker; exit code 1 unless all of them run
 #   scripts/kafka.sh jars                                      where Kafka's jars are, its Java client among them; sees to a JDK and kcat, too
 #
-# `start` prints the bootstrap address on its last line. --fresh forgets the data first; --set adds a broker property.
+# `start` prints the bootstrap address on its last line. --fresh forgets the data first; --set adds a broker property; --listener
+# one more listener beside the plain one, on ports 200, 300 … above, whose address is printed before; --format hands arguments to
+# the tool that makes the data directory (kafka-storage format: --add-scram …). A start without these three takes those of the last.
 # Only processes that this script started for the same KAFKA_DIR are ever ended.
 #
 # KAFKA_PORT   first broker's port (19092); the others follow, their controllers are 100 above
 # KAFKA_DIR    data, logs and pids (build/kafka/PORT)       KAFKA_CACHE   the jars (~/.cache/weir)       KAFKA_HEAP   384m
+# KAFKA_VERSION   another than scripts/kafka_pom.xml pins
 # Exit codes: 0 done, 1 failed, 2 usage, 77 Java or Kafka cannot be had on this machine.
 set -euo pipefail
 
@@ -20,7 +24,7 @@ dir=${KAFKA_DIR:-$root/build/kafka/$port}
 cache=${KAFKA_CACHE:-${XDG_CACHE_HOME:-${HOME:-$root/build}/.cache}/weir}
 heap=${KAFKA_HEAP:-384m}
 pom=$root/scripts/kafka_pom.xml
-version=$(sed -n '/kafka_2.13/{n;s/.*<version>\(.*\)<.*/\1/p}' "$pom")
+version=${KAFKA_VERSION:-$(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$pom")}
 jars=$cache/kafka-$version
 start_limit_s=90
 stop_limit_s=40
@@ -38,11 +42,15 @@ brokers=
 only=
 fresh=no
 properties=()
+listeners=()
+format=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --brokers) brokers=${2:-}; shift 2 || usage ;;
     --node) only=${2:-}; shift 2 || usage ;;
     --set) properties+=("${2:-}"); shift 2 || usage ;;
+    --listener) case "${2:-}" in SSL | SASL_SSL | SASL_PLAINTEXT) listeners+=("$2"); shift 2 ;; *) usage ;; esac ;;
+    --format) format+=("${2:-}"); shift 2 || usage ;;
     --fresh) fresh=yes; shift ;;
     *) usage ;;
   esac
@@ -72,11 +80,22 @@ state_of() {
   pid=$(pid_of "$1") || { echo down; return; }
   case "$(sed 's/^.*) //' "/proc/$pid/stat" | cut -c 1)" in T) echo paused ;; *) echo running ;; esac
 }
-bootstrap() {
+bootstrap() {  # Of the plain listener, or of the one that is $1 above.
   local count i list=
   count=$(made_with)
-  for ((i = 0; i < ${count:-1}; ++i)); do list+=${list:+,}127.0.0.1:$((port + i)); done
+  for ((i = 0; i < ${count:-1}; ++i)); do list+=${list:+,}127.0.0.1:$((port + ${1:-0} + i)); done
   echo "$list"
+}
+listener_above() { echo $((200 + 100 * $1)); }  # The i-th of --listener.
+
+# What a broker is started with stays with its data: one that is started again is the same.
+keep_settings() {
+  local file=$dir/settings
+  if [ $((${#properties[@]} + ${#listeners[@]} + ${#format[@]})) -gt 0 ] || [ ! -e "$file" ]; then
+    (umask 077; declare -p properties listeners format >"$file")
+  else
+    eval "$(sed 's/^declare -a /declare -ga /' "$file")"
+  fi
 }
 
 get_jars() {
@@ -88,7 +107,7 @@ get_jars() {
   echo "Fetching Kafka $version (about 43 MB, once)"
   rm -rf "$jars" "$jars.new"
   mvn --batch-mode --quiet --file "$pom" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-    -DoutputDirectory="$jars.new" -DincludeScope=runtime </dev/null >"$cache/fetch.log" 2>&1 || {
+    -Dkafka.version="$version" -DoutputDirectory="$jars.new" -DincludeScope=runtime </dev/null >"$cache/fetch.log" 2>&1 || {
     tail -5 "$cache/fetch.log" >&2
     impossible "Maven could not fetch org.apache.kafka:kafka_2.13:$version (all of it: $cache/fetch.log)"
   }
@@ -113,16 +132,19 @@ get_java() {  # and what else is named
 }
 
 write_properties() {  # node
-  local node=$1 count=$2 i voters= replicas=1 isr=1
+  local node=$1 count=$2 i voters= replicas=1 isr=1 listening=
   for ((i = 0; i < count; ++i)); do voters+=${voters:+,}$((i + 1))@127.0.0.1:$((port + 100 + i)); done
   [ "$count" -eq 1 ] || { replicas=3; isr=2; }
+  listening=PLAINTEXT://127.0.0.1:$((port + node - 1))
+  for i in "${!listeners[@]}"; do listening+=,${listeners[i]}://127.0.0.1:$((port + $(listener_above "$i") + node - 1)); done
   cat <<END
 process.roles=broker,controller
 node.id=$node
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://127.0.0.1:$((port + node - 1)),CONTROLLER://127.0.0.1:$((port + 100 + node - 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$((port + node - 1))
+listeners=$listening,CONTROLLER://127.0.0.1:$((port + 100 + node - 1))
+advertised.listeners=$listening
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/$node/data
 auto.create.topics.enable=false
@@ -154,7 +176,7 @@ start_node() {
   mkdir -p "$home"
   write_properties "$node" "$count" >"$home/server.properties"
   if [ ! -e "$home/data/meta.properties" ]; then
-    java "${java_options[@]}" kafka.tools.StorageTool format -t "$(cat "$dir/cluster_id")" -c "$home/server.properties" \
+    java "${java_options[@]}" kafka.tools.StorageTool format -t "$(cat "$dir/cluster_id")" -c "$home/server.properties" "${format[@]}" \
       </dev/null >"$home/format.log" 2>&1 || { tail -5 "$home/format.log" >&2; fail "broker $node: its data directory could not be made"; }
   fi
   : >"$home/server.log"
@@ -195,7 +217,7 @@ send_signal() {  # Sends signal $1 to every broker named; one that is down is no
 }
 
 start() {
-  local node count
+  local node count i
   get_java
   get_jars
   if [ "$fresh" = yes ]; then
@@ -212,8 +234,10 @@ start() {
   elif [ -n "$brokers" ] && [ "$brokers" != "$count" ]; then
     fail "$dir was made with $count brokers: start with --brokers $count, or --fresh to forget its data"
   fi
+  keep_settings
   for node in $(nodes); do start_node "$node" "$count"; done
   for node in $(nodes); do wait_started "$node"; done
+  for i in "${!listeners[@]}"; do echo "${listeners[i]} $(bootstrap "$(listener_above "$i")")"; done
   bootstrap
 }
 

@@ -20,6 +20,9 @@ namespace {
 constexpr int kSkipped = 77;  // What ctest is told to take as "skipped".
 constexpr int kControllerAbove = 100;
 int broker_count = 1;
+constexpr int kListenerAbove = 200;
+std::vector<std::string> start_arguments;
+std::string start_version;
 
 bool is_free(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -35,7 +38,7 @@ bool is_free(int port) {
 int free_port() {
   const auto fits = [](int port) {
     for (int i = 0; i < broker_count; ++i)
-      if (!is_free(port + i) || !is_free(port + kControllerAbove + i)) return false;
+      if (!is_free(port + i) || !is_free(port + kControllerAbove + i) || !is_free(port + kListenerAbove + i)) return false;
     return true;
   };
   for (int tries = 0, port = 20000 + ::getpid() % 9000; tries < 1000; ++tries, port = 20000 + (port + 7) % 9000)
@@ -52,7 +55,10 @@ class Broker {
     }
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
     env_ = {{"KAFKA_DIR", std::string(WEIR_BINARY_DIR) + "/kafka/" + self.filename().string()}, {"KAFKA_PORT", std::to_string(free_port())}};
-    const ProcessResult started = script({"start", "--fresh", "--brokers", std::to_string(broker_count)});
+    if (!start_version.empty()) env_.emplace_back("KAFKA_VERSION", start_version);
+    std::vector<std::string> arguments = {"start", "--fresh", "--brokers", std::to_string(broker_count)};
+    arguments.insert(arguments.end(), start_arguments.begin(), start_arguments.end());
+    const ProcessResult started = script(std::move(arguments));
     if (started.exit_code == kSkipped) {
       std::fprintf(stderr, "\n*** SKIPPED: %s: no Kafka broker can be had on this machine\n%s\n", self.filename().c_str(), started.err.c_str());
       std::printf("*** SKIPPED: %s\n", self.filename().c_str());
@@ -119,7 +125,18 @@ rd_kafka_t* make_client(rd_kafka_type_t type = RD_KAFKA_PRODUCER, const std::map
 
 }  // namespace
 
+void set_kafka_start(std::vector<std::string> arguments, std::string version) {
+  start_arguments = std::move(arguments);
+  start_version = std::move(version);
+}
+
 const std::string& kafka_brokers() { return broker().brokers(); }
+
+std::string kafka_listener() {
+  const std::string& plain = kafka_brokers();
+  const std::size_t colon = plain.rfind(':');
+  return plain.substr(0, colon + 1) + std::to_string(std::stoi(plain.substr(colon + 1)) + kListenerAbove);
+}
 
 void set_kafka_broker_count(int count) { broker_count = count; }
 

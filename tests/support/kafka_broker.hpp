@@ -15,9 +15,15 @@ namespace weir {
 
 // 3: the broker is a cluster of so many. REQUIRES: before the first call of kafka_brokers().
 void set_kafka_broker_count(int count);
+// What else scripts/kafka.sh start is given (--listener, --set, --format), and which version it is; empty: the pinned one.
+// REQUIRES: before the first call of kafka_brokers().
+void set_kafka_start(std::vector<std::string> arguments, std::string version = {});
 
 // The bootstrap address. Starts the broker at the first call.
 const std::string& kafka_brokers();
+
+// That of its first --listener.
+std::string kafka_listener();
 
 // scripts/kafka.sh COMMAND on that broker: kill, start, stop, pause, resume; `node`: one of several, from 1. REQUIRES:
 // kafka_brokers() was called, WEIR_KAFKA is not set.
