@@ -32,6 +32,7 @@ struct CheckArguments {
   Pipeline pipeline;
   bool print = false;
   bool json = false;
+  bool connect = false;
 };
 struct InitArguments {
   std::string logs;         // Sample files; "-": standard input.

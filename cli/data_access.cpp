@@ -44,6 +44,8 @@ Result<PipelineConfig> config_of(const Pipeline& pipeline, bool warn) {
     return Error{ErrorCode::kNotFound, "data directory '" + pipeline.data + "': no pipeline has run there (no " + file + "); give the config file too"};
   std::vector<std::string> warnings;
   TRY_ASSIGN(PipelineConfig config, load_config(file, pipeline.sets, &warnings));
+  for (const auto& [key, secret] : config.secrets())
+    if (const auto seen = exposed(secret)) warnings.push_back("warning: " + key + ": found " + *seen + "; expected a file for its owner only: chmod 600");
   if (warn)
     for (const std::string& warning : warnings) std::fprintf(stderr, "%s\n", warning.c_str());
   if (!pipeline.data.empty()) config.data_dir = pipeline.data;

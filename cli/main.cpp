@@ -82,7 +82,8 @@ int main(int argc, char** argv) {
   add_pipeline(*check_app, check.pipeline, true);
   check_app->add_flag("--print", check.print, "Print the config with all its defaults");
   check_app->add_flag("--json", check.json, "The problems as one JSON object");
-  check_app->footer("Examples:\n  weir check configs/flights.yaml\n  weir check configs/flights.yaml --print --set gate.coverage=0.95");
+  check_app->add_flag("--connect", check.connect, "Also open every connection and look at files, brokers, topics and rights; writes nothing");
+  check_app->footer("Examples:\n  weir check configs/flights.yaml --connect --set log.kind=kafka --set log.brokers=127.0.0.1:9092\n  weir check configs/flights.yaml\n  weir check configs/flights.yaml --print --set gate.coverage=0.95");
   check_app->callback([&] { action = [&] { return check_command(check); }; });
 
   InitArguments init;

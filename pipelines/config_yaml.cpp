@@ -119,6 +119,25 @@ void write_features(Writer& w, const FeatureSpec& features) {
   w.line(1, "sparse_size", std::to_string(features.sparse_size));
 }
 
+// Of secrets, where they are.
+void write_security(Writer& w, const SecurityConfig& s) {
+  w.line(1, "security", "");
+  w.line(2, "protocol", words::text_of(words::kProtocols, s.protocol));
+  w.line(2, "mechanism", words::text_of(words::kMechanisms, s.mechanism));
+  w.line(2, "username", text(s.username));
+  w.line(2, "password", text(s.password.text()));
+  w.line(2, "ca", text(s.ca));
+  w.line(2, "certificate", text(s.certificate));
+  w.line(2, "key", text(s.key));
+  w.line(2, "key_password", text(s.key_password.text()));
+  w.flag(2, "verify_host", s.verify_host);
+  w.line(2, "token", text(s.token.text()));
+  w.line(2, "token_endpoint", text(s.token_endpoint));
+  w.line(2, "client_id", text(s.client_id));
+  w.line(2, "client_secret", text(s.client_secret.text()));
+  w.line(2, "scope", text(s.scope));
+}
+
 std::string auto_or(const std::optional<Duration>& duration) { return duration ? duration_text(*duration) : "auto"; }
 
 }  // namespace
@@ -198,6 +217,9 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "brokers", text(c.log.brokers));
   w.line(1, "partitions", std::to_string(c.log.partitions));
   w.line(1, "maintenance_interval", duration_text(c.log.maintenance_interval));
+  write_security(w, c.log.security);
+  w.line(1, "properties", c.log.properties.empty() ? "{}" : "");
+  for (const auto& [name, value] : c.log.properties) w.line(2, text(name), text(value));
   w.line(0, "placement", "");
   w.line(1, "pin", c.placement.pin == PinMode::kCpus ? list(c.placement.cpus, [](std::uint32_t cpu) { return std::to_string(cpu); })
                    : c.placement.pin == PinMode::kAuto ? "auto" : "off");

@@ -69,6 +69,15 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   return best;
 }
 
+// A --set as it may be shown: what it gives to a key that may hold a secret, or lie beside one, is not.
+std::string shown_set(std::string_view set) {
+  std::string lower(set);
+  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (const std::string_view word : {"security", "properties", "password", "passphrase", "secret", "token", "jaas"})
+    if (lower.find(word) != std::string::npos) return std::string(set.substr(0, std::min(set.find_first_of("={:, "), set.size()))) + "=…";
+  return std::string(set);
+}
+
 // Collects problems; knows how to say where a node stood.
 class Findings {
  public:
@@ -81,7 +90,7 @@ class Findings {
     ConfigProblem problem;
     problem.origin = origin;
     problem.line = line;
-    problem.where = origin == 0 ? std::string(file_name_) + ":" + std::to_string(line) : "--set " + sets_[origin - 1];
+    problem.where = origin == 0 ? std::string(file_name_) + ":" + std::to_string(line) : "--set " + shown_set(sets_[origin - 1]);
     problem.key = std::move(key);
     problem.found = std::move(found);
     problem.expected = std::move(expected);
@@ -254,12 +263,12 @@ class Section {
   void secret(std::string_view key, SecretRef& out) {
     const YamlNode* value = get(key);
     if (value == nullptr) return;
+    if (value->kind == Kind::kScalar && value->scalar.empty()) return;
     if (const auto ref = value->kind == Kind::kScalar ? parse_secret_ref(value->scalar) : std::nullopt) {
       out = *ref;
       return;
     }
-    ConfigProblem& problem = findings_.add(*value, path_of(key), "a value that is not shown", std::string(kSecretExpected));
-    if (value->origin > 0) problem.where = problem.where.substr(0, problem.where.find('=')) + "=…";
+    findings_.add(*value, path_of(key), "a value that is not shown", std::string(kSecretExpected));
   }
   const YamlNode* list(std::string_view key) {
     const YamlNode* value = get(key);
@@ -711,6 +720,92 @@ std::vector<std::string_view> topic_words() {
   return out;
 }
 
+void read_security(Section& log, SecurityConfig& out) {
+  const YamlNode* node = log.get("security");
+  if (node != nullptr && node->kind != Kind::kMap) {  // Perhaps the secret itself.
+    log.findings().add(*node, "log.security", "a value that is not shown", "a mapping (key: value)");
+    return;
+  }
+  Section s(log.findings(), node, "log.security");
+  s.word("protocol", words::kProtocols, out.protocol);
+  s.word("mechanism", words::kMechanisms, out.mechanism);
+  s.text("username", out.username);
+  s.secret("password", out.password);
+  s.text("ca", out.ca);
+  s.text("certificate", out.certificate);
+  s.text("key", out.key);
+  s.secret("key_password", out.key_password);
+  s.flag("verify_host", out.verify_host);
+  s.secret("token", out.token);
+  s.text("token_endpoint", out.token_endpoint);
+  s.text("client_id", out.client_id);
+  s.secret("client_secret", out.client_secret);
+  s.text("scope", out.scope);
+  s.finish();
+  if (!s.present()) return;
+
+  const bool sasl = out.protocol == KafkaProtocol::kSaslPlaintext || out.protocol == KafkaProtocol::kSaslSsl;
+  const bool tls = out.protocol == KafkaProtocol::kSsl || out.protocol == KafkaProtocol::kSaslSsl;
+  const bool named = out.mechanism == KafkaMechanism::kPlain || out.mechanism == KafkaMechanism::kScramSha256 || out.mechanism == KafkaMechanism::kScramSha512;
+  const bool bearer = out.mechanism == KafkaMechanism::kOAuthBearer;
+  const std::string protocol = "log.security.protocol: " + std::string(words::text_of(words::kProtocols, out.protocol));
+  const std::string mechanism = "log.security.mechanism: " + std::string(words::text_of(words::kMechanisms, out.mechanism));
+  const auto at = [&](std::string_view key) -> const YamlNode& {
+    const YamlNode* found = node->find(key);
+    return found == nullptr ? *node : *found;
+  };
+  const auto missing = [&](std::string_view key, bool given, const std::string& beside) {
+    if (!given) s.findings().add(at(key), s.path_of(key), "nothing beside " + beside, "this key too");
+  };
+  const auto unused = [&](std::string_view key, bool given, bool used, const std::string& beside, std::string expected) {
+    if (given && !used) s.findings().add(at(key), s.path_of(key), "this key beside " + beside, std::move(expected));
+  };
+  missing("mechanism", !sasl || out.mechanism != KafkaMechanism::kNone, protocol);
+  unused("mechanism", out.mechanism != KafkaMechanism::kNone, sasl, protocol, "it with sasl_ssl or sasl_plaintext only");
+  missing("username", !named || !out.username.empty(), mechanism);
+  missing("password", !named || out.password.given(), mechanism);
+  unused("username", !out.username.empty(), named, mechanism, "it with plain and scram only");
+  unused("password", out.password.given(), named, mechanism, "it with plain and scram only");
+  for (const auto& [key, given] : {std::pair("ca", !out.ca.empty()), std::pair("certificate", !out.certificate.empty()), std::pair("key", !out.key.empty()),
+                                   std::pair("key_password", out.key_password.given()), std::pair("verify_host", !out.verify_host)})
+    unused(key, given, tls, protocol, "it with ssl or sasl_ssl only");
+  missing("key", out.certificate.empty() || !out.key.empty(), "a certificate");
+  missing("certificate", out.key.empty() || !out.certificate.empty(), "a key");
+  unused("key_password", out.key_password.given(), !out.key.empty(), "no key", "it with a key only");
+  const bool endpoint = !out.token_endpoint.empty();
+  missing("token", !bearer || out.token.given() || endpoint, mechanism + " and no token_endpoint");
+  unused("token", out.token.given(), bearer && !endpoint, endpoint ? "a token_endpoint" : mechanism, "it with oauthbearer and without an endpoint only");
+  missing("client_id", !endpoint || !out.client_id.empty(), "a token_endpoint");
+  missing("client_secret", !endpoint || out.client_secret.given(), "a token_endpoint");
+  unused("token_endpoint", endpoint, bearer, mechanism, "it with oauthbearer only");
+  for (const auto& [key, given] : {std::pair("client_id", !out.client_id.empty()), std::pair("client_secret", out.client_secret.given()), std::pair("scope", !out.scope.empty())})
+    unused(key, given, endpoint, "no token_endpoint", "it with a token_endpoint only");
+  if (endpoint && bearer && !kafka_client_has("oidc"))
+    s.findings().add(at("token_endpoint"), s.path_of("token_endpoint"), "an endpoint, and a librdkafka that was built without OIDC", "a token that somebody keeps fresh: token: file:PATH");
+  if (out.protocol == KafkaProtocol::kSaslPlaintext && (out.mechanism == KafkaMechanism::kPlain || bearer))
+    s.findings().warn(at("protocol"), s.path_of("protocol"), "sasl_plaintext, which sends the secret in the clear", "sasl_ssl");
+  if (tls && !out.verify_host)
+    s.findings().warn(at("verify_host"), s.path_of("verify_host"), "false: whoever has a certificate of these authorities can pass for a broker", "certificates for the names in log.brokers");
+}
+
+// A name's dots may also be steps, as in --set log.properties.socket.keepalive.enable=true.
+void read_properties(Findings& findings, const YamlNode& node, const std::string& name, KafkaProperties& out) {
+  const std::string path = "log.properties" + (name.empty() ? "" : "." + name);
+  if (node.kind == Kind::kMap && (name.size() < 200)) {
+    for (const YamlNode::Entry& entry : node.entries) read_properties(findings, entry.value, name + (name.empty() ? "" : ".") + entry.key, out);
+    return;
+  }
+  if (node.kind != Kind::kScalar || name.empty()) {
+    findings.add(node, path, "a value that is not shown", name.empty() ? "a mapping of the client's properties (name: value)" : "text or a number");
+    return;
+  }
+  if (!out.emplace(name, node.scalar).second) {
+    findings.add(node, path, "the property a second time", "each property once");
+    return;
+  }
+  if (const auto fine = check_kafka_property(name, node.scalar); !fine.ok()) findings.add(node, path, "a property that cannot be set: " + fine.error().what, "one that it can be");
+}
+
 void read_retention(Section& root, PipelineConfig& config) {
   Section s(root.findings(), root.get("retention"), "retention");
   if (!s.present()) return;
@@ -812,6 +907,9 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
     findings.add(node({"log", "kind"}), "log.brokers", "nothing beside log.kind: kafka", "where the brokers are, as in 127.0.0.1:9092");
   if (config.log.kind != LogKind::kKafka && !config.log.brokers.empty())
     findings.warn(node({"log", "brokers"}), "log.brokers", quoted(config.log.brokers) + ", which only log.kind: kafka uses", "log.kind: kafka, or no brokers");
+  if (config.log.kind != LogKind::kKafka && (config.log.security != SecurityConfig() || !config.log.properties.empty()))
+    findings.warn(node({"log", config.log.properties.empty() ? "security" : "properties"}), config.log.properties.empty() ? "log.security" : "log.properties",
+                  "settings that only log.kind: kafka uses", "log.kind: kafka, or none of them");
 }
 
 }  // namespace
@@ -839,6 +937,18 @@ std::string PipelineConfig::resolved_process() const { return process.empty() ? 
 Duration PipelineConfig::resolved_commit_interval() const {
   // A transaction on Kafka costs its client about 2 ms of CPU.
   return commit_interval.value_or(std::chrono::milliseconds(log.kind == LogKind::kKafka ? 20 : 1));
+}
+
+std::vector<std::pair<std::string, SecretRef>> PipelineConfig::secrets() const {
+  std::vector<std::pair<std::string, SecretRef>> out;
+  const auto add = [&](const char* key, const SecretRef& ref) {
+    if (ref.given()) out.emplace_back(key, ref);
+  };
+  add("log.security.password", log.security.password);
+  add("log.security.key_password", log.security.key_password);
+  add("log.security.token", log.security.token);
+  add("log.security.client_secret", log.security.client_secret);
+  return out;
 }
 
 std::string PipelineConfig::topic_name(Topic topic) const {
@@ -919,6 +1029,8 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
     log.text("brokers", config.log.brokers);
     log.whole("partitions", config.log.partitions, 1u, kPartitionsMax);
     log.duration("maintenance_interval", config.log.maintenance_interval, std::chrono::milliseconds(1));
+    read_security(log, config.log.security);
+    if (const YamlNode* properties = log.get("properties")) read_properties(findings, *properties, "", config.log.properties);
     log.finish();
   }
   root.size("max_line", config.max_line, 1024, std::uint64_t(64) << 20);

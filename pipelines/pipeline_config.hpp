@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/clock.hpp"
@@ -16,6 +17,7 @@
 #include "core/features/feature_spec.hpp"
 #include "core/records/event_schema.hpp"
 #include "core/records/topics.hpp"
+#include "pipelines/secret.hpp"
 #include "pipelines/units.hpp"
 #include "storage/open_storage.hpp"
 #include "storage/topic_log.hpp"
@@ -123,9 +125,30 @@ struct JoinConfig {
   bool operator==(const JoinConfig&) const = default;
 };
 
+// log.security: how the brokers and this client know each other. See storage/kafka_security.hpp.
+struct SecurityConfig {
+  KafkaProtocol protocol = KafkaProtocol::kPlaintext;
+  KafkaMechanism mechanism = KafkaMechanism::kNone;
+  std::string username;            // plain, scram
+  SecretRef password;
+  std::string ca;                  // PEM files. Empty: the system's authorities.
+  std::string certificate;
+  std::string key;
+  SecretRef key_password;
+  bool verify_host = true;
+  SecretRef token;                 // oauthbearer: a JWT, read again whenever a fresh one is needed; or the four below.
+  std::string token_endpoint;
+  std::string client_id;
+  SecretRef client_secret;
+  std::string scope;
+  bool operator==(const SecurityConfig&) const = default;
+};
+
 struct LogConfig {
   LogKind kind = LogKind::kEmbedded;
   std::string brokers;             // kKafka: "host:port,…".
+  SecurityConfig security;         // kKafka
+  KafkaProperties properties;      // kKafka: others of the client's, as they are.
   std::uint32_t partitions = 1;    // Of every topic; each has its own tasks, state and model.
   Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention.
   bool operator==(const LogConfig&) const = default;
@@ -189,6 +212,8 @@ struct PipelineConfig {
   std::optional<Duration> resolved_idle_timeout() const;
   Duration resolved_commit_interval() const;
   std::string resolved_process() const;          // See pipelines/process_name.hpp.
+  // Those that the config names, with their keys.
+  std::vector<std::pair<std::string, SecretRef>> secrets() const;
   std::string topic_name(Topic topic) const;     // "<name>.<topic>" unless `topics` says otherwise.
   Retention retention_of(Topic topic) const;
 };

@@ -1,6 +1,9 @@
 #include "pipelines/secret.hpp"
 
+#include <sys/stat.h>
+
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -61,6 +64,14 @@ Result<std::string> read_secret(const SecretRef& ref, std::string_view key) {
   for (const char c : value)
     if (c == '\n' || c == '\r' || c == '\0') return Error{ErrorCode::kConfig, where + ": found more than one line there; expected one"};
   return value;
+}
+
+std::optional<std::string> exposed(const SecretRef& ref) {
+  struct stat status {};
+  if (ref.from != SecretRef::From::kFile || ::stat(ref.name.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return std::nullopt;
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777));
+  return ref.text() + " can be read by everybody (mode " + mode + ")";
 }
 
 }  // namespace weir

@@ -30,4 +30,7 @@ inline constexpr std::string_view kSecretExpected = "where the secret is, env:NA
 // kConfig: an unset or empty variable, an empty file, more than one line. kNotFound, kIo: the file.
 Result<std::string> read_secret(const SecretRef& ref, std::string_view key);
 
+// For a warning: a file that every user of the machine can read. Looks at its mode only.
+std::optional<std::string> exposed(const SecretRef& ref);
+
 }  // namespace weir

@@ -108,7 +108,55 @@ void place(const PipelineConfig& config, RuntimePlan& plan) {
 
 }  // namespace
 
-Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool read_only) {
+namespace {
+
+// With the secrets in it.
+Result<KafkaSecurity> security_of(const SecurityConfig& config) {
+  KafkaSecurity out;
+  out.protocol = config.protocol;
+  out.mechanism = config.mechanism;
+  out.username = config.username;
+  out.ca = config.ca;
+  out.certificate = config.certificate;
+  out.key = config.key;
+  out.verify_host = config.verify_host;
+  out.token_endpoint = config.token_endpoint;
+  out.client_id = config.client_id;
+  out.scope = config.scope;
+  const auto read = [](const SecretRef& ref, const char* key, std::string& to) -> Result<void> {
+    if (!ref.given()) return {};
+    TRY_ASSIGN(to, read_secret(ref, key));
+    return {};
+  };
+  TRY(read(config.password, "log.security.password", out.password));
+  TRY(read(config.key_password, "log.security.key_password", out.key_password));
+  TRY(read(config.client_secret, "log.security.client_secret", out.client_secret));
+  if (config.token.given()) {
+    out.token = [ref = config.token] { return read_secret(ref, "log.security.token"); };
+    TRY_ASSIGN(const std::string token, out.token());  // The client would ask in vain until its time is up.
+    if (const auto claims = claims_of(token); !claims.ok())
+      return Error{ErrorCode::kConfig, "log.security.token: " + config.token.text() + ": " + claims.error().what};
+  }
+  return out;
+}
+
+std::vector<TopicSpec> topic_specs(const PipelineConfig& config) {
+  std::vector<TopicSpec> out;
+  for (const TopicTraits& traits : topic_table()) {
+    if (!in_use(traits.topic)) continue;
+    TopicSpec spec;
+    spec.topic = traits.topic;
+    spec.name = config.topic_name(traits.topic);
+    spec.partitions = static_cast<std::int32_t>(config.log.partitions);
+    spec.retention = config.retention_of(traits.topic);
+    out.push_back(std::move(spec));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<StorageOptions> storage_options(const PipelineConfig& config, bool read_only) {
   StorageOptions options;
   options.kind = config.log.kind;
   options.embedded.path = config.data_dir;
@@ -120,19 +168,39 @@ Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool re
   options.kafka.brokers = config.log.brokers;
   options.kafka.topic_names = config.topics;
   options.kafka.partitions = static_cast<std::int32_t>(config.log.partitions);
+  options.kafka.properties = config.log.properties;
+  if (config.log.kind == LogKind::kKafka) {
+    TRY_ASSIGN(options.kafka.security, security_of(config.log.security));
+  }
+  return options;
+}
+
+Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool read_only) {
+  TRY_ASSIGN(const StorageOptions options, storage_options(config, read_only));
   return open_storage(options);
 }
 
-Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
-  for (const TopicTraits& traits : topic_table()) {
-    if (!in_use(traits.topic)) continue;
-    TopicSpec spec;
-    spec.topic = traits.topic;
-    spec.name = config.topic_name(traits.topic);
-    spec.partitions = static_cast<std::int32_t>(config.log.partitions);
-    spec.retention = config.retention_of(traits.topic);
-    TRY(log.create(spec));
+StorageUse storage_use(const PipelineConfig& config) {
+  StorageUse out;
+  out.commit_interval = config.resolved_commit_interval();
+  out.line_bytes_max = config.max_line;
+  out.tasks.emplace_back(kInferenceTask);
+  if (config.learning == Learning::kFree) out.tasks.emplace_back(kLearningTask);
+  for (const TopicSpec& spec : topic_specs(config)) {
+    TopicUse use{spec, false, true};
+    const SourceConfig* source = spec.topic == Topic::kLogs ? &config.logs : spec.topic == Topic::kOutcomes && config.has_outcomes() ? &config.outcomes : nullptr;
+    if (spec.topic == Topic::kLogs || spec.topic == Topic::kOutcomes) {
+      use.read = source != nullptr && !source->ends();
+      use.written = use.read && !source->from_topic();  // Else by others, or by nobody.
+    }
+    if (config.learning == Learning::kFree) use.read = use.read || spec.topic == Topic::kExamples || spec.topic == Topic::kModels;
+    out.topics.push_back(std::move(use));
   }
+  return out;
+}
+
+Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
+  for (const TopicSpec& spec : topic_specs(config)) TRY(log.create(spec));
   return {};
 }
 

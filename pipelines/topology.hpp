@@ -6,9 +6,16 @@
 #include "actors/runtime/runtime.hpp"
 #include "core/base/result.hpp"
 #include "pipelines/pipeline_config.hpp"
+#include "storage/open_storage.hpp"
+#include "storage/storage_use.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
+
+// How the config's log is opened, the secrets read: kConfig, kNotFound, kIo where one is not there.
+Result<StorageOptions> storage_options(const PipelineConfig& config, bool read_only);
+// What the pipeline wants of it.
+StorageUse storage_use(const PipelineConfig& config);
 
 // The data directory's log. `read_only`: for commands on a directory that no process has open.
 Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool read_only);

@@ -5,6 +5,7 @@
 #include "storage/embedded_errors.hpp"
 #include "storage/embedded_migrations.hpp"
 #include "storage/positions.hpp"
+#include "storage/sync_mark.hpp"
 
 namespace weir {
 namespace {
@@ -126,6 +127,8 @@ class EmbeddedLog final : public TopicLog {
 };
 
 }  // namespace
+
+bool embedded_log_in_use(const std::string& path) { return another_process_holds(path + "/db/LOCK"); }
 
 Result<std::unique_ptr<TopicLog>> open_embedded_log(EmbeddedLogOptions options) {
   crash_point("open.before");

@@ -44,6 +44,9 @@ struct EmbeddedLogOptions {
 // the entry. kIo: not a directory, no permission. kFull: no space. kNotFound: nothing there and not to be created.
 Result<std::unique_ptr<TopicLog>> open_embedded_log(EmbeddedLogOptions options);
 
+// Whether another process has the log in this directory open for writing.
+bool embedded_log_in_use(const std::string& path);
+
 // A backup is a pipeline's directory of its own (`<path>/backups/<n>`): it opens like any other. Oldest first; only whole ones.
 std::vector<std::string> list_backups(const std::string& path);
 // Puts a copy of the backup in the place of `<path>/db`, which is kept as `<path>/db.damaged-<k>`. REQUIRES: nobody has

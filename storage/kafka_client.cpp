@@ -12,16 +12,55 @@ namespace {
 
 constexpr Duration kAskAgainAfter = std::chrono::milliseconds(20);
 constexpr int kCallLimitMs = 5000;  // One call; calls are repeated until reach_limit.
+constexpr int kFirstCallMs = 1000;
+constexpr Duration kRefusedMax = std::chrono::seconds(3);  // A broker that has just started may not know its users yet.
 
 int call_limit_ms(const KafkaLogOptions& options) { return std::clamp(milliseconds(options.reach_limit), 1, kCallLimitMs); }
 
+constexpr int kLogWarning = 4;
+constexpr int kLogInfo = 6;
+
+// So the client says that the two do not accept each other. It has codes for some of these, but tells them to those only who
+// poll, and for the last one there is none.
+bool is_refusal(std::string_view text) {
+  for (const std::string_view words : {"SASL authentication error", "SASL mechanism", "mechanism handshake failed", "SSL handshake failed", "SSL alert",
+                                       "incorrect security.protocol configuration", "Failed to acquire SASL OAUTHBEARER token"})
+    if (text.find(words) != std::string_view::npos) return true;
+  return false;
+}
+
 void keep_last_words(const rd_kafka_t* client, int level, const char* facility, const char* text) {
-  constexpr int kWarning = 4;
   auto* words = static_cast<KafkaLastWords*>(rd_kafka_opaque(client));
-  if (words == nullptr || level > kWarning) return;
+  if (words != nullptr && words->lines) words->lines(text);
+  if (words == nullptr || (level > kLogWarning && !is_refusal(text))) return;
+  if (std::string_view(facility) == "CONFWARN") return;  // A property for producers given to a consumer: the config has one list for all.
   // "ERROR" repeats in general terms what "FAIL" has said in particular ones.
   if (std::string_view(facility) == "ERROR" && !words->get().empty()) return;
   words->set(std::string(facility) + ": " + text);
+}
+
+std::string refusal_advice(const KafkaSecurity& security, std::string_view said) {
+  const bool scram = security.mechanism == KafkaMechanism::kScramSha256 || security.mechanism == KafkaMechanism::kScramSha512;
+  // Its second message repeats the nonce; brokers from 4.0 on insist on the right one.
+  constexpr int kFirstScramOfBrokers4 = 0x020601ff;
+  if (scram && said.find("SASL") != std::string_view::npos && rd_kafka_version() < kFirstScramOfBrokers4)
+    return std::string("; correct log.security, or, if the brokers are of version 4.0 or later: with them librdkafka ") + rd_kafka_version_str() +
+           " cannot do SCRAM (2.6.1 and later can): use another mechanism, or certificates";
+  return "; correct log.security";
+}
+
+// Gives the client a token, or says why there is none. Called from a thread of the client's.
+void refresh_token(rd_kafka_t* client, const char*, void* opaque) {
+  const auto fresh = [&]() -> Result<void> {
+    TRY_ASSIGN(const std::string token, static_cast<KafkaLastWords*>(opaque)->token());
+    TRY_ASSIGN(const TokenClaims claims, claims_of(token));
+    std::array<char, 256> text;
+    if (rd_kafka_oauthbearer_set_token(client, token.c_str(), claims.expires_s * 1000, claims.subject.c_str(), nullptr, 0, text.data(),
+                                       text.size()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return Error{ErrorCode::kConfig, text.data()};
+    return {};
+  }();
+  if (!fresh.ok()) rd_kafka_oauthbearer_set_token_failure(client, fresh.error().what.c_str());
 }
 
 // Repeats `call` (rd_kafka_resp_err_t()) while the table says that it may work later.
@@ -54,7 +93,13 @@ Result<void> error_of_topics(const rd_kafka_topic_result_t* const* results, std:
 
 void KafkaLastWords::set(std::string text) {
   std::lock_guard lock(mutex_);
+  if (!is_refusal(text)) refused_since_.reset();
+  else if (!refused_since_) refused_since_ = std::chrono::steady_clock::now();
   text_ = std::move(text);
+}
+Duration KafkaLastWords::refused_for() const {
+  std::lock_guard lock(mutex_);
+  return refused_since_ ? std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - *refused_since_) : Duration(0);
 }
 std::string KafkaLastWords::get() const {
   std::lock_guard lock(mutex_);
@@ -71,7 +116,7 @@ int milliseconds(Duration d) {
 }
 
 Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_type_t type, const KafkaProperties& own,
-                                      void (*prepare)(rd_kafka_conf_t*)) {
+                                      void (*prepare)(rd_kafka_conf_t*), std::function<void(std::string_view)> lines) {
   KafkaProperties all = {
       {"bootstrap.servers", options.brokers},
       {"client.id", "weir-" + options.pipeline},
@@ -79,41 +124,57 @@ Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_t
       {"reconnect.backoff.ms", "50"},
       {"reconnect.backoff.max.ms", "1000"},
       {"topic.metadata.refresh.interval.ms", "60000"},
-      {"log_level", "4"},
+      {"log_level", std::to_string(kLogInfo)},
   };
+  for (const auto& [name, value] : properties_of(options.security)) all[name] = value;
   for (const auto& [name, value] : own) all[name] = value;
-  for (const auto& [name, value] : options.properties) all[name] = value;
+  for (const auto& [name, value] : options.properties)
+    if (!all.emplace(name, value).second)
+      return Error{ErrorCode::kConfig, "log.properties: '" + name + "': Weir sets it itself; leave it out"};
   KafkaPtr<rd_kafka_conf_t> conf(rd_kafka_conf_new());
   std::array<char, 512> text;
   for (const auto& [name, value] : all)
     if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text.data(), text.size()) != RD_KAFKA_CONF_OK) {
       // The client's text may hold the value, and the value may be a secret.
-      const bool ours = options.properties.find(name) == options.properties.end();
-      return Error{ErrorCode::kConfig, "Kafka client property '" + name + "': refused" + (ours ? std::string(": ") + text.data() : "")};
+      const bool shown = own.contains(name);
+      return Error{ErrorCode::kConfig, "Kafka client property '" + name + "': refused" + (shown ? std::string(": ") + text.data() : "")};
     }
   KafkaHandle handle;
+  handle.words->token = options.security.token;
+  handle.words->lines = std::move(lines);
+  if (handle.words->token) {
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf.get(), refresh_token);
+    rd_kafka_conf_enable_sasl_queue(conf.get(), 1);
+  }
   rd_kafka_conf_set_opaque(conf.get(), handle.words.get());
   rd_kafka_conf_set_log_cb(conf.get(), keep_last_words);
   if (prepare != nullptr) prepare(conf.get());
   handle.client.reset(rd_kafka_new(type, conf.get(), text.data(), text.size()));
   if (!handle.client) return Error{ErrorCode::kConfig, std::string("Kafka client: ") + text.data()};
   conf.release();  // Now the client's.
+  // On a thread of the client's own: not every handle is polled, and none of them all the time.
+  if (handle.words->token)
+    if (rd_kafka_error_t* error = rd_kafka_sasl_background_callbacks_enable(handle.get()); error != nullptr)
+      return classify(handle.get(), error, "asking for tokens").error;
   return handle;
 }
 
-Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaLogOptions& options) {
+Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaLogOptions& options, std::function<void(std::string_view)> lines) {
   std::unique_ptr<KafkaAdmin> out(new KafkaAdmin(options));
   // A consumer, so that it asks for ends as a reader of committed data.
-  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_CONSUMER,
-                                             {{"group.id", "weir." + options.pipeline + ".admin"},
-                                              {"isolation.level", "read_committed"},
-                                              {"enable.auto.commit", "false"}}));
-  TRY(until_it_works(options.reach_limit, "looking for brokers at '" + options.brokers + "'", out->handle_, [&] {
+  KafkaProperties own = {{"group.id", "weir." + options.pipeline + ".admin"}, {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"}};
+  if (lines) own["debug"] = "feature";
+  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_CONSUMER, own, nullptr, std::move(lines)));
+  const std::string what = "looking for brokers at '" + options.brokers + "'";
+  bool refused = false;
+  TRY(until_it_works(options.reach_limit, what, out->handle_, [&] {
     const rd_kafka_metadata_t* found = nullptr;
-    const auto code = rd_kafka_metadata(out->handle_.get(), 0, nullptr, &found, call_limit_ms(options));
+    const auto code = rd_kafka_metadata(out->handle_.get(), 0, nullptr, &found, std::min(call_limit_ms(options), kFirstCallMs));
     if (found != nullptr) rd_kafka_metadata_destroy(found);
-    return code;
+    refused = code != RD_KAFKA_RESP_ERR_NO_ERROR && out->handle_.words->refused_for() >= kRefusedMax;
+    return refused ? RD_KAFKA_RESP_ERR_NO_ERROR : code;
   }));
+  if (refused) return Error{ErrorCode::kConfig, "Kafka, " + what + ": turned away" + out->handle_.said() + refusal_advice(options.security, out->handle_.said())};
   if (char* id = rd_kafka_clusterid(out->handle_.get(), call_limit_ms(options)); id != nullptr) {
     out->cluster_id_ = id;
     rd_kafka_mem_free(out->handle_.get(), id);
@@ -146,13 +207,14 @@ Result<std::map<std::string, std::int32_t>> KafkaAdmin::partitions(const std::ve
 }
 
 template <class Send>
-Result<KafkaPtr<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send) const {
+Result<KafkaPtr<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send, bool try_only) const {
   KafkaPtr<rd_kafka_event_t> answer;
   TRY(until_it_works(options_.reach_limit, std::string(what), handle_, [&] {
     const KafkaPtr<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle_.get()));
     const KafkaPtr<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(handle_.get(), op));
     std::array<char, 256> text;
     rd_kafka_AdminOptions_set_request_timeout(options.get(), 2 * kCallLimitMs, text.data(), text.size());
+    if (try_only) rd_kafka_AdminOptions_set_validate_only(options.get(), 1, text.data(), text.size());
     if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_CREATEPARTITIONS)
       rd_kafka_AdminOptions_set_operation_timeout(options.get(), 2 * kCallLimitMs, text.data(), text.size());
     send(options.get(), queue.get());
@@ -162,7 +224,48 @@ Result<KafkaPtr<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t op, std::
   return answer;
 }
 
-Result<void> KafkaAdmin::create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings) const {
+Result<std::vector<KafkaAdmin::Broker>> KafkaAdmin::brokers() const {
+  std::vector<Broker> out;
+  TRY(until_it_works(options_.reach_limit, "list of brokers", handle_, [&] {
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto code = rd_kafka_metadata(handle_.get(), 0, nullptr, &raw, call_limit_ms(options_));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    const KafkaPtr<const rd_kafka_metadata_t> found(raw);
+    out.clear();
+    for (int i = 0; i < found->broker_cnt; ++i)
+      out.push_back({found->brokers[i].id, std::string(found->brokers[i].host) + ":" + std::to_string(found->brokers[i].port)});
+    return code;
+  }));
+  std::ranges::sort(out, {}, &Broker::id);
+  return out;
+}
+
+Result<KafkaAdmin::TopicLook> KafkaAdmin::look(const std::string& topic) const {
+  const KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
+  if (!handle) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
+  TopicLook out;
+  TRY(until_it_works(options_.reach_limit, "metadata of topic '" + topic + "'", handle_, [&] {
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto code = rd_kafka_metadata(handle_.get(), 0, handle.get(), &raw, call_limit_ms(options_));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    const KafkaPtr<const rd_kafka_metadata_t> found(raw);
+    out = {};
+    out.error = found->topic_cnt == 1 ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (out.error != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    const rd_kafka_metadata_topic_t& it = found->topics[0];
+    out.partitions = it.partition_cnt;
+    for (int i = 0; i < it.partition_cnt; ++i) {
+      if (it.partitions[i].leader < 0) ++out.without_leader;
+      out.replicas_min = i == 0 ? it.partitions[i].replica_cnt : std::min(out.replicas_min, it.partitions[i].replica_cnt);
+      out.in_sync_min = i == 0 ? it.partitions[i].isr_cnt : std::min(out.in_sync_min, it.partitions[i].isr_cnt);
+    }
+    return code;
+  }));
+  if (out.error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) out.error = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  return out;
+}
+
+Result<void> KafkaAdmin::create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings, bool try_only) const {
   std::array<char, 256> text;
   const std::string what = "creating topic '" + topic + "'";
   KafkaPtr<rd_kafka_NewTopic_t> made(rd_kafka_NewTopic_new(topic.c_str(), partitions, /*the brokers' default*/ -1, text.data(), text.size()));
@@ -171,10 +274,11 @@ Result<void> KafkaAdmin::create(const std::string& topic, std::int32_t partition
   rd_kafka_NewTopic_t* list[] = {made.get()};
   TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, what, [&](auto* options, auto* queue) {
                rd_kafka_CreateTopics(handle_.get(), list, 1, options, queue);
-             }));
+             }, try_only));
   std::size_t count = 0;
   const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
   TRY(error_of_topics(results, count, what, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS));
+  if (try_only) return {};
   return wait_for_leaders(topic, partitions);
 }
 
@@ -211,8 +315,15 @@ Result<void> KafkaAdmin::wait_for_leaders(const std::string& topic, std::int32_t
 }
 
 Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::settings(const std::string& topic) const {
-  const std::string what = "settings of topic '" + topic + "'";
-  const KafkaPtr<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  return settings(RD_KAFKA_RESOURCE_TOPIC, topic, "settings of topic '" + topic + "'");
+}
+
+Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::broker_settings(std::int32_t id) const {
+  return settings(RD_KAFKA_RESOURCE_BROKER, std::to_string(id), "settings of broker " + std::to_string(id));
+}
+
+Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::settings(rd_kafka_ResourceType_t type, const std::string& name, const std::string& what) const {
+  const KafkaPtr<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(type, name.c_str()));
   rd_kafka_ConfigResource_t* list[] = {resource.get()};
   TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, what, [&](auto* options, auto* queue) {
                rd_kafka_DescribeConfigs(handle_.get(), list, 1, options, queue);

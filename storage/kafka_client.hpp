@@ -3,6 +3,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,8 +18,6 @@
 #include "storage/kafka_log.hpp"
 
 namespace weir {
-
-using KafkaProperties = std::map<std::string, std::string>;
 
 struct KafkaDeleter {
   // Consumers here are in no group: there is nothing to leave, and a close can block for ever (librdkafka < 2.1).
@@ -43,10 +43,19 @@ class KafkaLastWords {
  public:
   void set(std::string text);
   std::string get() const;
+  // For how long now every complaint has been that a broker and this client do not accept each other: its secret, a certificate,
+  // the protocol. Waiting changes nothing then, unless the broker has just started. 0: it has not.
+  Duration refused_for() const;
+
+  // Where a token for the brokers comes from; and who is told every line that the client logs, from its threads. Both may be
+  // empty, and are set before the client is made.
+  std::function<Result<std::string>()> token;
+  std::function<void(std::string_view)> lines;
 
  private:
   mutable std::mutex mutex_;
   std::string text_;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;
 };
 
 // A handle with the settings that all have in common. Its callbacks' opaque is `words`.
@@ -57,24 +66,43 @@ struct KafkaHandle {
   // ": <last words>", or nothing.
   std::string said() const;
 };
-// `own`: the settings of this kind of handle; the options' properties win. `prepare`: sets callbacks.
+// `own`: the settings of this kind of handle. `prepare`: sets callbacks. kConfig: a property of the options that the client
+// refuses, or that is set here.
 Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_type_t type, const KafkaProperties& own,
-                                      void (*prepare)(rd_kafka_conf_t*) = nullptr);
+                                      void (*prepare)(rd_kafka_conf_t*) = nullptr, std::function<void(std::string_view)> lines = {});
 
 int milliseconds(Duration d);  // For the client; at least 0.
 
 // Topics, their settings and ends. Thread-safe. Calls wait up to the options' reach_limit: kUnavailable then.
 class KafkaAdmin {
  public:
-  static Result<std::unique_ptr<KafkaAdmin>> open(const KafkaLogOptions& options);
+  // kConfig: the brokers turn this client away. `lines`: is told what the client learns of the brokers.
+  static Result<std::unique_ptr<KafkaAdmin>> open(const KafkaLogOptions& options, std::function<void(std::string_view)> lines = {});
 
   const std::string& cluster_id() const { return cluster_id_; }
   const KafkaHandle& handle() const { return handle_; }
 
   // Partition counts by name; topics that are not there are left out.
   Result<std::map<std::string, std::int32_t>> partitions(const std::vector<std::string>& topics) const;
-  // Returns when every partition has a leader. One that another process has just made is no error.
-  Result<void> create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings) const;
+  struct Broker {
+    std::int32_t id = -1;
+    std::string address;
+  };
+  Result<std::vector<Broker>> brokers() const;
+
+  // As the brokers tell it; `error` where they do not.
+  struct TopicLook {
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::int32_t partitions = 0;
+    std::int32_t without_leader = 0;
+    std::int32_t replicas_min = 0;  // Of the partition with the fewest.
+    std::int32_t in_sync_min = 0;
+  };
+  Result<TopicLook> look(const std::string& topic) const;
+
+  // Returns when every partition has a leader. One that another process has just made is no error. `try_only`: the brokers say
+  // whether they would make it, and do not.
+  Result<void> create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings, bool try_only = false) const;
   Result<void> add_partitions(const std::string& topic, std::int32_t to) const;
 
   struct Setting {
@@ -82,6 +110,8 @@ class KafkaAdmin {
     bool own = false;  // The topic's own, not the brokers' default.
   };
   Result<std::map<std::string, Setting>> settings(const std::string& topic) const;
+  // Asks this broker itself.
+  Result<std::map<std::string, Setting>> broker_settings(std::int32_t id) const;
   // Changes these, keeps the others.
   Result<void> change_settings(const std::string& topic, const KafkaProperties& changes) const;
 
@@ -97,7 +127,8 @@ class KafkaAdmin {
   explicit KafkaAdmin(const KafkaLogOptions& options) : options_(options) {}
   // Sends by `send`, waits for the one answer.
   template <class Send>
-  Result<KafkaPtr<rd_kafka_event_t>> ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send) const;
+  Result<KafkaPtr<rd_kafka_event_t>> ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send, bool try_only = false) const;
+  Result<std::map<std::string, Setting>> settings(rd_kafka_ResourceType_t type, const std::string& name, const std::string& what) const;
   Result<void> wait_for_leaders(const std::string& topic, std::int32_t partitions) const;
 
   const KafkaLogOptions& options_;

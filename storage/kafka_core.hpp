@@ -54,6 +54,10 @@ struct KafkaCore {
   Result<KafkaTopic*> topic(Topic topic);
 };
 
+// What topics are made with.
+KafkaProperties new_topic_settings(const Retention& retention);
+KafkaProperties changelog_settings();
+
 // A reader of any topic by its name. `known_end`: may be null; outlives the reader.
 Result<std::unique_ptr<TopicReader>> make_kafka_reader(const KafkaLogOptions& options, const std::string& topic, PartitionId partition,
                                                        Offset from, const CommittedEnd* known_end);

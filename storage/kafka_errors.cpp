@@ -11,6 +11,7 @@ constexpr std::string_view kAclAdvice = "grant this user the operation, or use a
 constexpr std::string_view kTopicGone = "create the topic, or correct its name";
 constexpr std::string_view kTooLarge = "raise the topic's max.message.bytes, or write smaller records";
 constexpr std::string_view kBrokerAway = "the client goes on asking; see whether the brokers run and can be reached";
+constexpr std::string_view kSecurityAdvice = "correct log.security";
 constexpr std::string_view kReplicas = "too few in-sync replicas: see whether all brokers run";
 
 // clang-format off
@@ -25,10 +26,6 @@ constexpr auto kTable = std::to_array<KafkaErrorRow>({
     {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,            KafkaAction::kStop, ErrorCode::kConfig, kAclAdvice},
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,          KafkaAction::kStop, ErrorCode::kConfig, kAclAdvice},
     {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaAction::kStop, ErrorCode::kConfig, kAclAdvice},
-    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,            KafkaAction::kStop, ErrorCode::kConfig, "correct the user or its secret"},
-    {RD_KAFKA_RESP_ERR__AUTHENTICATION,                       KafkaAction::kStop, ErrorCode::kConfig, "correct the user or its secret"},
-    {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM,            KafkaAction::kStop, ErrorCode::kConfig, "use a mechanism that the listener offers"},
-    {RD_KAFKA_RESP_ERR__SSL,                                  KafkaAction::kStop, ErrorCode::kConfig, "correct the certificates, or the listener's protocol"},
     {RD_KAFKA_RESP_ERR_SECURITY_DISABLED,                     KafkaAction::kStop, ErrorCode::kConfig, "the brokers have no authorizer"},
     {RD_KAFKA_RESP_ERR_POLICY_VIOLATION,                      KafkaAction::kStop, ErrorCode::kConfig, "the brokers' policy refuses it"},
     {RD_KAFKA_RESP_ERR_INVALID_CONFIG,                        KafkaAction::kStop, ErrorCode::kConfig, "correct the setting it names"},
@@ -81,6 +78,12 @@ constexpr auto kTable = std::to_array<KafkaErrorRow>({
     {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,                     KafkaAction::kRetry, ErrorCode::kUnavailable, kBrokerAway},
     {RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,                     KafkaAction::kRetry, ErrorCode::kUnavailable, kBrokerAway},
     {RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,             KafkaAction::kRetry, ErrorCode::kUnavailable, "the brokers' quota is used up"},
+    // The client connects again by itself: a broker that comes back may cut a TLS connection short, or not know its users yet. At
+    // the start, where that goes on, KafkaAdmin::open() ends with it.
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,            KafkaAction::kRetry,ErrorCode::kConfig, kSecurityAdvice},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION,                       KafkaAction::kRetry,ErrorCode::kConfig, kSecurityAdvice},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM,            KafkaAction::kRetry,ErrorCode::kConfig, kSecurityAdvice},
+    {RD_KAFKA_RESP_ERR__SSL,                                  KafkaAction::kRetry,ErrorCode::kConfig, kSecurityAdvice},
 });
 // clang-format on
 

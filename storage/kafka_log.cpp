@@ -71,10 +71,7 @@ class KafkaLog final : public TopicLog {
     TRY_ASSIGN(const auto found, core_->admin->partitions({spec.name}));
     if (found.empty()) {
       if (core_->options.read_only) return Error{ErrorCode::kNotFound, "topic '" + spec.name + "' is not there"};
-      KafkaProperties settings = settings_of(spec.retention);
-      settings["message.timestamp.type"] = "LogAppendTime";
-      settings["max.message.bytes"] = "4194304";
-      TRY(core_->admin->create(spec.name, spec.partitions, settings));
+      TRY(core_->admin->create(spec.name, spec.partitions, new_topic_settings(spec.retention)));
       TRY(core_->topic(spec.topic));
       return {};
     }
@@ -197,6 +194,13 @@ class KafkaLog final : public TopicLog {
 };
 
 }  // namespace
+
+KafkaProperties new_topic_settings(const Retention& retention) {
+  KafkaProperties out = settings_of(retention);
+  out["message.timestamp.type"] = "LogAppendTime";
+  out["max.message.bytes"] = "4194304";
+  return out;
+}
 
 Result<KafkaTopic*> KafkaCore::topic(Topic topic) {
   std::string name;

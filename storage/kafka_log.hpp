@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/clock.hpp"
+#include "storage/kafka_security.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
@@ -17,7 +18,8 @@ struct KafkaLogOptions {
   std::string brokers;                            // "host:port,…"
   std::string pipeline;
   std::map<Topic, std::string> topic_names;       // Those that are not called <pipeline>.<short name>.
-  std::map<std::string, std::string> properties;  // For the client, as they are; they win over ours.
+  KafkaSecurity security;
+  KafkaProperties properties;                     // For the client, as they are; check_kafka_property() has seen them.
   std::int32_t partitions = 1;                    // Of changelogs when they are made; they grow when a task needs more.
   Duration reach_limit = std::chrono::seconds(90);   // How long calls wait for brokers that do not answer.
   Duration transaction_timeout = std::chrono::seconds(30);  // A dead process' open transaction holds readers up this long.

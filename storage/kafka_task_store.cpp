@@ -185,13 +185,7 @@ class KafkaTaskStore final : public TaskStore {
     has_changelog_ = at != found.end() && at->second > spec_.partition.value;
     if (has_changelog_ || read_only()) return {};
     if (at == found.end())
-      TRY(core_->admin->create(changelog_, needed,
-                               {{"cleanup.policy", "compact"},
-                                {"message.timestamp.type", "LogAppendTime"},
-                                {"delete.retention.ms", std::to_string(milliseconds(kDeleteRetention))},
-                                {"segment.bytes", std::to_string(64 << 20)},
-                                {"segment.ms", "3600000"},  // What is in the open segment is not compacted.
-                                {"max.message.bytes", "4194304"}}));
+      TRY(core_->admin->create(changelog_, needed, changelog_settings()));
     else
       TRY(core_->admin->add_partitions(changelog_, needed));
     has_changelog_ = true;
@@ -577,6 +571,15 @@ class KafkaTaskStore final : public TaskStore {
 };
 
 }  // namespace
+
+KafkaProperties changelog_settings() {
+  return {{"cleanup.policy", "compact"},
+          {"message.timestamp.type", "LogAppendTime"},
+          {"delete.retention.ms", std::to_string(milliseconds(kDeleteRetention))},
+          {"segment.bytes", std::to_string(64 << 20)},
+          {"segment.ms", "3600000"},  // What is in the open segment is not compacted.
+          {"max.message.bytes", "4194304"}};
+}
 
 std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec) {
   return std::make_unique<KafkaTaskStore>(std::move(core), spec);

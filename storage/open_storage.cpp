@@ -2,15 +2,18 @@
 
 #include <filesystem>
 
+#include "storage/kafka_check.hpp"
 #include "storage/memory_log.hpp"
 
 namespace weir {
 namespace {
 
+constexpr std::string_view kLocalStore = "/kafka";
+
 // The changelogs have all that is in it: it need not survive a power cut, and a damaged one is made anew.
 Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
   if (options.read_only) return std::unique_ptr<TopicLog>(make_memory_log(options.pipeline, *options.clock));
-  options.path += "/kafka";  // A pipeline that ran on the embedded log in this directory keeps what it has.
+  options.path += kLocalStore;  // A pipeline that ran on the embedded log in this directory keeps what it has.
   options.sync = SyncPolicy::kNever;
   std::error_code error;
   std::filesystem::create_directories(options.path, error);
@@ -24,6 +27,23 @@ Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
 }
 
 }  // namespace
+
+std::vector<Finding> check_storage(const StorageOptions& options, const StorageUse& use) {
+  std::vector<Finding> out;
+  if (options.kind != LogKind::kMemory) {
+    std::string path = options.embedded.path;
+    if (options.kind == LogKind::kKafka) path += std::string(kLocalStore);
+    out.push_back(embedded_log_in_use(path) ? Finding::error(ErrorCode::kInUse, "data directory '" + options.embedded.path + "'", "another process has it open", "that one ended, or another data_dir")
+                                            : Finding::ok("data directory '" + options.embedded.path + "'", "no process has it open"));
+  }
+  if (options.kind == LogKind::kKafka) {
+    KafkaLogOptions kafka = options.kafka;
+    kafka.pipeline = options.embedded.pipeline;
+    kafka.clock = options.embedded.clock;
+    for (Finding& finding : check_kafka(kafka, use)) out.push_back(std::move(finding));
+  }
+  return out;
+}
 
 Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options) {
   switch (options.kind) {

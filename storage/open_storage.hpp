@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "storage/embedded_log.hpp"
+#include "storage/finding.hpp"
 #include "storage/kafka_log.hpp"
+#include "storage/storage_use.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
@@ -19,5 +22,8 @@ struct StorageOptions {
 };
 
 Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options);
+
+// What opening it for writing would meet, without doing so.
+std::vector<Finding> check_storage(const StorageOptions& options, const StorageUse& use);
 
 }  // namespace weir

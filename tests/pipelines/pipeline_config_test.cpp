@@ -366,6 +366,64 @@ void key_paths(const YamlNode& node, const std::string& path, std::set<std::stri
   }
 }
 
+// What a config with these settings is told, without the settings that make it one.
+std::vector<std::string> told(std::vector<std::string> sets) {
+  sets.insert(sets.begin(), {"log.kind=kafka", "log.brokers=b:1"});
+  std::vector<std::string> out;
+  for (const ConfigProblem& problem : parse_config(file_text(source_path("configs/reference.yaml")), "r.yaml", sets).problems)
+    out.push_back(problem.key + ": " + problem.found + " -> " + problem.expected);
+  return out;
+}
+
+TEST(ConfigSecurity, IsReadAndPrintedAgain) {
+  const std::vector<std::string> sets = {"log.kind=kafka", "log.brokers=b:1",
+                                         "log.security={protocol: sasl_ssl, mechanism: scram-sha-512, username: weir, password: \"env:WEIR_PASSWORD\", ca: ca.pem, "
+                                         "certificate: c.pem, key: k.pem, key_password: \"file:/run/secrets/key\", verify_host: true}",
+                                         "log.properties={socket.timeout.ms: 30000, client: {rack: a}}", "log.properties.socket.keepalive.enable=true"};
+  const ConfigCheck first = parse_config(file_text(source_path("configs/reference.yaml")), "r.yaml", sets);
+  ASSERT_TRUE(first.ok()) << first.text();
+  const SecurityConfig& security = first.config.log.security;
+  EXPECT_EQ(security.protocol, KafkaProtocol::kSaslSsl);
+  EXPECT_EQ(security.mechanism, KafkaMechanism::kScramSha512);
+  EXPECT_EQ(security.password, (SecretRef{SecretRef::From::kEnvironment, "WEIR_PASSWORD"}));
+  EXPECT_EQ(first.config.log.properties, (KafkaProperties{{"client.rack", "a"}, {"socket.keepalive.enable", "true"}, {"socket.timeout.ms", "30000"}}));
+  EXPECT_EQ(first.config.secrets(), (std::vector<std::pair<std::string, SecretRef>>{{"log.security.password", security.password}, {"log.security.key_password", security.key_password}}));
+  const ConfigCheck second = parse_config(to_yaml(first.config), "printed");
+  ASSERT_TRUE(second.ok()) << second.text();
+  EXPECT_EQ(second.config.log, first.config.log);
+}
+
+TEST(ConfigSecurity, SettingsThatDoNotFitTogetherAreNamed) {
+  using Told = std::vector<std::string>;
+  const std::string scram = "log.security={protocol: sasl_ssl, mechanism: scram-sha-256, username: weir, password: \"env:P\"}";
+  EXPECT_EQ(told({scram}), Told());
+  EXPECT_EQ(told({scram, "log.security.username=~"}), Told{"log.security.username: nothing beside log.security.mechanism: scram-sha-256 -> this key too"});
+  EXPECT_EQ(told({scram, "log.security.password=~"}), Told{"log.security.password: nothing beside log.security.mechanism: scram-sha-256 -> this key too"});
+  EXPECT_EQ(told({scram, "log.security.protocol=ssl"}), Told{"log.security.mechanism: this key beside log.security.protocol: ssl -> it with sasl_ssl or sasl_plaintext only"});
+  EXPECT_EQ(told({"log.security.protocol=sasl_ssl"}), Told{"log.security.mechanism: nothing beside log.security.protocol: sasl_ssl -> this key too"});
+  EXPECT_EQ(told({"log.security.ca=ca.pem"}), Told{"log.security.ca: this key beside log.security.protocol: plaintext -> it with ssl or sasl_ssl only"});
+  EXPECT_EQ(told({"log.security={protocol: ssl, certificate: c.pem}"}), Told{"log.security.key: nothing beside a certificate -> this key too"});
+  EXPECT_EQ(told({"log.security={protocol: sasl_ssl, mechanism: oauthbearer}"}), Told{"log.security.token: nothing beside log.security.mechanism: oauthbearer and no token_endpoint -> this key too"});
+  EXPECT_EQ(told({"log.security={protocol: ssl, verify_host: false}"}).size(), 1u);
+  EXPECT_EQ(told({"log.security={protocol: sasl_plaintext, mechanism: plain, username: u, password: \"env:P\"}"}).size(), 1u);
+  EXPECT_EQ(told({"log.properties={group.id: x}"}), Told{"log.properties.group.id: a property that cannot be set: property 'group.id': Weir sets it itself: leave it out -> one that it can be"});
+  EXPECT_EQ(told({"log.properties={a: {b: [1]}}"}), Told{"log.properties.a.b: a value that is not shown -> text or a number"});
+  EXPECT_EQ(told({"log.properties={client.rack: a, client: {rack: b}}"}), Told{"log.properties.client.rack: the property a second time -> each property once"});
+  EXPECT_EQ(told({"log.kind=embedded", "log.brokers=", scram}), Told{"log.security: settings that only log.kind: kafka uses -> log.kind: kafka, or none of them"});
+}
+
+TEST(ConfigSecurity, NoProblemShowsWhatMayBeASecret) {
+  for (const std::string set : {"log.security.password=hunter2", "log.security={password: hunter2}", "log={security: {pasword: hunter2}}", "log.security=hunter2", "log.security=[hunter2]",
+                                "log.security.password={env: hunter2}", "log.security.password:hunter2", "log.security.password hunter2", "log.security.password=[hunter2", "log.properties=hunter2",
+                                "log.properties.sasl.password=hunter2", "log.properties={sasl: {password: hunter2}}", "log.properties={no.such: hunter2}", "LOG.SECURITY.PASSWORD=hunter2",
+                                "log.security.token=hunter2", "log.security.client_secret=hunter2", "gate.password=hunter2"}) {
+    const ConfigCheck check = parse_config(file_text(source_path("configs/reference.yaml")), "r.yaml", {set});
+    EXPECT_FALSE(check.ok()) << set;
+    EXPECT_EQ(check.text().find("hunter2"), std::string::npos) << check.text();
+    EXPECT_NE(check.text().find("--set "), std::string::npos) << check.text();
+  }
+}
+
 // The reference config shows every key, and every value outside its example parts is the default.
 TEST(ReferenceConfig, ShowsEveryKeyWithTheDefaultOfTheCode) {
   const std::string text = file_text(source_path("configs/reference.yaml"));

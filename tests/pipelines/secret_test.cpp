@@ -2,6 +2,7 @@
 #include "pipelines/secret.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -65,6 +66,17 @@ TEST(Secret, AnErrorNamesKeyAndPlaceAndNeverTheValue) {
     EXPECT_EQ(read.error().what.find("hunter"), std::string::npos) << read.error().what;
     EXPECT_EQ(read.error().what.find("hhh"), std::string::npos);
   }
+}
+
+TEST(Secret, AFileThatEverybodyCanReadIsNamed) {
+  TemporaryDirectory directory;
+  const SecretRef ref{SecretRef::From::kFile, file_with(directory, "hunter2")};
+  ::chmod(ref.name.c_str(), 0640);
+  EXPECT_EQ(exposed(ref), std::nullopt);
+  ::chmod(ref.name.c_str(), 0604);
+  EXPECT_EQ(exposed(ref), "file:" + ref.name + " can be read by everybody (mode 0604)");
+  EXPECT_EQ(exposed({SecretRef::From::kFile, (directory / "absent").string()}), std::nullopt);
+  EXPECT_EQ(exposed({SecretRef::From::kEnvironment, "HOME"}), std::nullopt);
 }
 
 }  // namespace

@@ -38,7 +38,9 @@ bool is_free(int port) {
 int free_port() {
   const auto fits = [](int port) {
     for (int i = 0; i < broker_count; ++i)
-      if (!is_free(port + i) || !is_free(port + kControllerAbove + i) || !is_free(port + kListenerAbove + i)) return false;
+      if (!is_free(port + i) || !is_free(port + kControllerAbove + i) || !is_free(port + kListenerAbove + i) ||
+          !is_free(port + kListenerAbove + 100 + i))
+        return false;
     return true;
   };
   for (int tries = 0, port = 20000 + ::getpid() % 9000; tries < 1000; ++tries, port = 20000 + (port + 7) % 9000)
