@@ -109,6 +109,13 @@ TEST_F(Clients, TheCommandsOfTheDocsRun) {
   EXPECT_GE(run_page(project_directory() / "docs/clients.md", "sh kafka", {{"127.0.0.1:19092", kafka_brokers()}}), 5u);
 }
 
+TEST_F(Clients, WhatReadmeShowsOnKafkaRuns) {
+  delete_kafka_topics("flights.");
+  EXPECT_EQ(run_page(project_directory() / "README.md", "sh kafka",
+                     {{"127.0.0.1:19092", kafka_brokers()}, {"scripts/kafka.sh start ", "true "}, {"build/release/weir", "weir"}}),
+            1u);
+}
+
 // Weir is killed and started again; and a transaction is left open in its topic, as by a process that is killed while it commits.
 TEST_F(Clients, KcatAndJavaReadWhatIsCommittedAndNothingElse) {
   const FlightsRun run = on_kafka("data", flights());

@@ -12,7 +12,7 @@ namespace {
 
 class OnKafka : public testing::Test {
  protected:
-  static constexpr std::size_t kFlights = 2'000;
+  static constexpr std::size_t kFlights = 800;
   OnKafka() {
     kafka_brokers();
     delete_kafka_topics("flights.");
@@ -23,7 +23,7 @@ class OnKafka : public testing::Test {
     return files;
   }
   static std::vector<std::string> settings(std::vector<std::string> more = {}) {
-    more.insert(more.end(), {"crc_every=100", "snapshot_every=500", "trainer.replay.every=50"});
+    more.insert(more.end(), {"crc_every=50", "snapshot_every=200", "trainer.replay.every=50"});
     return more;
   }
   // Control records take offsets on Kafka.
