@@ -94,6 +94,11 @@ std::int64_t integer_after(std::string_view json, std::string_view name) {
 }  // namespace
 
 KafkaBroker::KafkaBroker() {
+  end_.emplace([this] {
+    if (directory_.empty()) return;
+    script({"kill"}, false);
+    remove(directory_);
+  });
   if (const char* given = std::getenv("WEIR_KAFKA"); given != nullptr) {
     address_ = given;
     return;
@@ -101,10 +106,6 @@ KafkaBroker::KafkaBroker() {
   const char* port = std::getenv("KAFKA_PORT");
   port_ = port != nullptr ? port : std::to_string(free_port());
   directory_ = scratch("kafka");
-  end_.emplace([this] {
-    script({"kill"}, false);
-    remove(directory_);
-  });
   script({"start", "--fresh", "--brokers", "1"}, true);
   std::ifstream log(directory_ + ".log");
   for (std::string line; std::getline(log, line);)
