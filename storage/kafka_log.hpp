@@ -23,6 +23,8 @@ struct KafkaLogOptions {
   std::int32_t partitions = 1;                    // Of changelogs when they are made; they grow when a task needs more.
   Duration reach_limit = std::chrono::seconds(90);   // How long calls wait for brokers that do not answer.
   Duration transaction_timeout = std::chrono::seconds(30);  // A dead process' open transaction holds readers up this long.
+  // A task's changelog is written anew once it holds so much more than twice the state.
+  std::uint64_t changelog_bytes_min = 64u << 20;
   // For commands beside a running process: recover() fences nobody and counts no attempt, commit gives kIo.
   bool read_only = false;
   const Clock* clock = &system_clock();

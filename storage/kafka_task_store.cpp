@@ -15,8 +15,7 @@ namespace {
 
 constexpr std::size_t kLocalBytes = 8u << 20;     // Changes that wait to be written into the local store: read again after a kill.
 constexpr Duration kLocalEvery = std::chrono::minutes(1);         // Or so long, where little changes.
-constexpr std::uint64_t kBundleBytesMin = 64u << 20;              // Below it a changelog is not written anew.
-constexpr std::uint64_t kRewriteBytes = 256u << 10;               // Of the state, at least, by one commit while it is.
+constexpr std::uint64_t kRewriteCommits = 256;                    // See rewrite_some().
 constexpr std::uint64_t kBundlesErasedMax = 1000;                 // By one commit.
 constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
 constexpr std::size_t kForgottenMax = 1000;       // Order entries erased by one commit.
@@ -439,7 +438,7 @@ class KafkaTaskStore final : public TaskStore {
   Result<void> rewrite_some(std::size_t changed_bytes) {
     rewrite_next_ = rewrite_;
     if (!rewrite_.running) {
-      if (entry_.bundles.bytes <= kBundleBytesMin + 2 * entry_.bundles.live_bytes) return {};
+      if (entry_.bundles.bytes <= core_->options.changelog_bytes_min + 2 * entry_.bundles.live_bytes) return {};
       TRY(store_local());  // From now on what waits is newer than what is rewritten.
       rewrite_next_ = {};
       rewrite_next_.running = true;
@@ -447,7 +446,8 @@ class KafkaTaskStore final : public TaskStore {
       rewrite_next_.from = kChangelogState;
     }
     if (rewrite_next_.whole) return {};
-    const std::uint64_t enough = std::max<std::uint64_t>(kRewriteBytes, 2 * changed_bytes);
+    // Twice what this commit changes, and never less than so small a part of what started it: it always ends.
+    const std::uint64_t enough = std::max<std::uint64_t>(core_->options.changelog_bytes_min / kRewriteCommits, 2 * changed_bytes);
     bool more = false;
     TRY(local_->scan_written(kChangelogState, rewrite_next_.from, [&](std::string_view key, std::string_view value) {
       if (run_.size() >= enough) {

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "core/base/rng.hpp"
 #include "storage/kafka_changelog.hpp"
 #include "storage/kafka_client.hpp"
 #include "storage/kafka_log.hpp"
@@ -28,8 +29,9 @@ class KafkaLogTest : public testing::Test {
     return out;
   }
   // As another process would open it: with a local store of its own.
-  std::unique_ptr<TopicLog> open(const std::string& local = "local", bool read_only = false) const {
+  std::unique_ptr<TopicLog> open(const std::string& local = "local", bool read_only = false, std::uint64_t changelog_bytes_min = 64u << 20) const {
     KafkaLogOptions with = options();
+    with.changelog_bytes_min = changelog_bytes_min;
     with.read_only = read_only;
     EmbeddedLogOptions store;
     store.path = (directory_ / local).string();
@@ -82,6 +84,80 @@ TEST_F(KafkaLogTest, ANewOwnerFencesTheFormerOne) {
   }
   ASSERT_OK(commit(*owner, "2"));
   EXPECT_EQ(values(*second, Topic::kPredictions), (std::vector<std::string>{"1", "2"}));
+}
+
+TEST_F(KafkaLogTest, ForgetsOldChangesOnceAllStateIsWrittenAnew) {
+  constexpr std::uint64_t kSmall = 2048;
+  constexpr int kCommits = 160;
+  Rng rng(5);
+  std::map<std::string, std::string> model;
+  const auto change_some = [&](TaskStore& store, int number) -> Result<void> {
+    Transaction transaction;
+    transaction.append(Topic::kPredictions, record("k", std::to_string(number)));
+    for (std::uint64_t n = rng.below(8); n > 0; --n) {
+      const std::string key = std::to_string(rng.below(60));
+      if (rng.below(3) == 0) {
+        transaction.state.erase("s|", key);
+        model.erase("s|" + key);
+      } else {
+        const std::string value(rng.below(120), char('a' + number % 26));
+        transaction.state.put("s|", key, value);
+        model["s|" + key] = value;
+      }
+    }
+    if (number == 0)  // Written once, and never again.
+      for (int i = 0; i < 20; ++i) transaction.state.put("s|", "old " + std::to_string(i), model["s|old " + std::to_string(i)] = "kept");
+    const auto committed = store.commit(transaction);
+    return committed.ok() ? Result<void>() : Result<void>(committed.error());
+  };
+  for (const int half : {0, 1}) {  // A restart in the middle of it.
+    const auto log = open("local", false, kSmall);
+    ASSERT_OK(log->create(topic_spec(Topic::kPredictions)));
+    const auto store = started_task(*log);
+    for (int i = 0; i < kCommits / 2; ++i) ASSERT_OK(change_some(*store, half * kCommits / 2 + i));
+  }
+
+  const std::string changelog = "demo.inference.changelog";
+  const std::vector<KafkaRecord> all = read_kafka(changelog);
+  std::map<std::string, std::size_t> newest;
+  std::string erased;  // The last one.
+  std::size_t bundles = 0, tombstones = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    newest[all[i].key.value()] = i;
+    if (!all[i].key->starts_with(kChangelogBundle)) continue;
+    if (all[i].value) {
+      ++bundles;
+      continue;
+    }
+    ++tombstones;
+    EXPECT_GT(*all[i].key, erased) << "oldest first";
+    erased = *all[i].key;
+  }
+  std::vector<KafkaRecord> compacted;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (newest[*all[i].key] == i && all[i].value) {
+      compacted.push_back(all[i]);
+      if (all[i].key->starts_with(kChangelogBundle)) bytes += all[i].value->size();
+    }
+  std::size_t state = 0;
+  for (const auto& [key, value] : model) state += key.size() + value.size();
+  EXPECT_GT(tombstones, bundles / 2);
+  EXPECT_LT(bytes, 3 * (kSmall + 2 * state)) << "of a state of " << state;
+
+  for (const char* local : {"local", "none"}) {
+    SCOPED_TRACE(local);
+    const auto log = open(local);
+    EXPECT_EQ(state_of(recover(*open_task(*log))), model);
+  }
+  // As after compaction, which has left the newest record of each key alone.
+  delete_kafka_topics("demo.");
+  create_kafka_topic(changelog, 1, {{"cleanup.policy", "compact"}});
+  write_kafka(changelog, compacted);
+  const auto log = open("compacted");
+  const Recovered recovered = recover(*open_task(*log));
+  EXPECT_EQ(state_of(recovered), model);
+  EXPECT_EQ(recovered.last_commit.value, std::uint64_t(kCommits));
 }
 
 TEST_F(KafkaLogTest, ReadsTheStateFromTheChangelogWhateverTheLocalStoreHolds) {
