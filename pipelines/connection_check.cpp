@@ -28,7 +28,7 @@ void check_source(const SourceConfig& source, const std::string& key, std::vecto
     errno = 0;
     std::ifstream in(file, std::ios::binary);
     if (fs::is_directory(file)) out.push_back(Finding::error(ErrorCode::kInvalidInput, key, "'" + file + "' is a directory", "a file"));
-    else if (!in || (in.peek(), in.bad())) out.push_back(Finding::error(ErrorCode::kIo, key, "'" + file + "': " + std::strerror(errno), "a file that this user can read"));
+    else if (!in || (in.peek(), in.bad())) out.push_back(Finding::error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, key, "'" + file + "': " + std::strerror(errno), "a file that this user can read"));
     else continue;
     all = false;
   }

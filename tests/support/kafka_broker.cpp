@@ -260,6 +260,22 @@ void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& recor
   if (!error.empty()) throw std::runtime_error("writing " + topic + ": " + error);
 }
 
+void leave_kafka_transaction_open(const std::string& topic, const std::string& value) {
+  rd_kafka_t* client = make_client(RD_KAFKA_PRODUCER, {{"transactional.id", topic + ".left-open"}, {"transaction.timeout.ms", "300000"}}, nullptr);
+  const auto check = [&](rd_kafka_error_t* error) {
+    if (error == nullptr) return;
+    const std::string text = rd_kafka_error_string(error);
+    rd_kafka_error_destroy(error);
+    throw std::runtime_error("a transaction on " + topic + ": " + text);
+  };
+  check(rd_kafka_init_transactions(client, 30'000));
+  check(rd_kafka_begin_transaction(client));
+  const auto code = rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || rd_kafka_flush(client, 30'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    throw std::runtime_error("an uncommitted record for " + topic + " was not acknowledged");
+  rd_kafka_destroy(client);  // Says nothing to the brokers.
+}
+
 void delete_kafka_records(const std::string& topic, int partition, std::int64_t before) {
   rd_kafka_t* client = make_client();
   rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);

@@ -44,6 +44,8 @@ struct KafkaRecord {
 };
 // Committed records, from the oldest to the end; none where there is no such topic.
 std::vector<KafkaRecord> read_kafka(const std::string& topic, int partition = 0);
+// The broker has the record, in a transaction whose owner is gone and which ends by its timeout (5 minutes) at the earliest.
+void leave_kafka_transaction_open(const std::string& topic, const std::string& value);
 // Outside of any transaction. Returns when the broker has them.
 void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& records, int partition = 0);
 // Deletes the records before `offset`, as retention would.
