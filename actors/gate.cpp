@@ -60,6 +60,8 @@ void Gate::process(InputId input, RecordView& record, Output& out) {
     }
   }
   out.emit(record);
+  published_.predicted += topic == Topic::kPredictions;
+  published_.abstained += !prediction.certified;
   publish(record, topic, out);
 }
 

@@ -34,6 +34,12 @@ class Gate final : public Stage {
   Result<void> load(const StageState& state) override;
 
   const ConformalGate::Counts& counts() const { return conformal_.counts(); }
+  // Since it was made; no part of the state.
+  struct Published {
+    std::uint64_t predicted = 0;  // On `predictions`.
+    std::uint64_t abstained = 0;  // Not certified, wherever it went.
+  };
+  const Published& published() const { return published_; }
   // Of labels so far; of classes with half a count of each ahead, so that it is never a certainty. A regression's is their mean.
   double base_rate() const {
     if (settings_.task == TaskKind::kClassification) return (label_sum_ + 0.5) / (double(labels_) + 1.0);
@@ -50,6 +56,7 @@ class Gate final : public Stage {
   std::uint64_t labels_ = 0;
   double label_sum_ = 0.0;
   bool dirty_ = false;
+  Published published_;
   ByteBuffer value_;
   ExampleScratch scratch_;
   Example example_;

@@ -10,14 +10,12 @@ class Lags {
  public:
   Lags(TopicLog& log, const Clock& clock) : log_(log), clock_(clock) {}
 
-  Result<void> add(const InputPlan& input, Offset next, bool quiet, std::vector<InputLag>& out) {
+  Result<void> add(const InputPlan& input, Offset next, std::vector<InputLag>& out) {
     InputLag lag;
     lag.input = input.input;
     lag.next = next;
-    if (!quiet) {
-      TRY_ASSIGN(const Offset end, end_of(input));
-      if (next < end) TRY(look(input, end, lag));
-    }
+    TRY_ASSIGN(const Offset end, end_of(input));
+    if (next < end) TRY(look(input, end, lag));
     out.push_back(lag);
     return {};
   }
@@ -72,10 +70,10 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
       one.commits = one.here->commits;
       one.last_commit_us = one.here->last_commit_us;
       if (phase == TaskPhase::kStarting) continue;  // Its positions are not known yet.
-      for (const InputPlan& input : task.inputs) {
-        if (input.open_source) continue;
-        const auto index = static_cast<std::size_t>(input.input);
-        TRY(lags.add(input, Offset(one.here->consumed[index]), one.here->quiet[index] && one.here->waiting == 0, one.inputs));
+      for (const InputStatus* input : one.here->inputs.all()) {
+        if (input->topic.empty()) continue;
+        const InputStatus::Lag lag = input->lag(clock.wall_us());
+        one.inputs.push_back({input->input, Offset(one.here->consumed[static_cast<std::size_t>(input->input)]), lag.records, lag.seconds});
       }
       continue;
     }
@@ -91,7 +89,7 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
       Offset next{0};
       for (const Position& position : progress->positions)
         if (position.input == input.input) next = position.next;
-      TRY(lags.add(input, next, false, one.inputs));
+      TRY(lags.add(input, next, one.inputs));
     }
   }
   return out;

@@ -16,8 +16,8 @@ namespace weir {
 struct InputLag {
   InputId input = InputId::kLogs;
   Offset next;                // The first one that is not committed as consumed.
-  std::uint64_t records = 0;  // From the oldest one not taken to the end; on Kafka control records count, too.
-  double seconds = 0.0;       // Since that one was appended.
+  std::uint64_t records = 0;  // From there to the end; of tasks that run elsewhere Kafka's control records count, too.
+  double seconds = 0.0;       // Since the oldest of them was appended, at most.
 };
 
 // A task of the pipeline, wherever it runs.

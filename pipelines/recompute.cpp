@@ -39,8 +39,8 @@ class Replay {
       inputs_[i].queue =
           std::make_unique<InputQueue>(InputQueue::Settings{input.input, input.parsed, plan_.jump_max}, std::move(parser));
       TopicLog& log = computed_[i] ? copy_ : original_;
-      inputs_[i].reader =
-          std::make_unique<SourceReader>(inputs_[i].plan, *task_, *inputs_[i].ring, log, clock_, status_);
+      inputs_[i].reader = std::make_unique<SourceReader>(inputs_[i].plan, *task_, *inputs_[i].ring, log, clock_, status_,
+                                                         status_.inputs.of(input.input, input.partition, input.topic_name));
       TRY(inputs_[i].reader->open(Offset(0), 0, {}));
     }
     // The order is read whole: a byte or two for each run of records.

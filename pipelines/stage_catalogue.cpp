@@ -166,11 +166,16 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   auto join = std::make_unique<OutcomeJoin>(join_settings);
   OutcomeJoin* joined = join.get();
 
-  chain.stages.push_back(std::make_unique<Ingestion>(config.formats));
+  auto ingestion = std::make_unique<Ingestion>(config.formats);
+  const Ingestion* ingested = ingestion.get();
+  auto gate = std::make_unique<Gate>(gate_settings(config, task, partition));
+  const Gate* gated = gate.get();
+
+  chain.stages.push_back(std::move(ingestion));
   chain.stages.push_back(std::move(features));
   chain.stages.push_back(std::move(normalization));
   chain.stages.push_back(std::make_unique<Predictor>(served));
-  chain.stages.push_back(std::make_unique<Gate>(gate_settings(config, task, partition)));
+  chain.stages.push_back(std::move(gate));
   chain.stages.push_back(std::move(join));
   const GradientTrainer* trainer = nullptr;
   if (config.learning == Learning::kCoupled) {
@@ -178,10 +183,30 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
     if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
     trainer = add_trainer(chain, std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
   }
-  chain.publish = [joined, trainer](TaskStatus& status) {
+  chain.publish = [joined, gated, served, trainer](TaskStatus& status) {
     if (trainer != nullptr) publish_steps_undone(*trainer, status);
+    status.waiting_rows.store(joined->counts().rows_waiting, std::memory_order_relaxed);
+    status.waiting_labels.store(joined->counts().outcomes_waiting, std::memory_order_relaxed);
+    status.with_set.store(gated->counts().labelled, std::memory_order_relaxed);
+    status.covered.store(gated->counts().covered, std::memory_order_relaxed);
+    status.model_version.store(served->version.value, std::memory_order_relaxed);
     status.log_loss_sum.store(joined->counts().loss_sum, std::memory_order_relaxed);
     status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
+  };
+  chain.count = [ingested, gated, joined, trainer](TaskCounts& counts) {
+    const IngestionCounts& in = ingested->counts();
+    const OutcomeJoinCounts& join = joined->counts();
+    counts.predicted = gated->published().predicted;
+    counts.abstained = gated->published().abstained;
+    counts.examples = join.labelled;
+    counts.with_set = gated->counts().labelled;
+    counts.covered = gated->counts().covered;
+    counts.loss = join.loss_sum;
+    counts.dead_letters = in.dead_letters;
+    counts.unjoined = join.unjoined;  // Of these two reasons the join knows nothing.
+    counts.unjoined[static_cast<std::size_t>(UnjoinedReason::kInvalid)] = in.invalid;
+    counts.unjoined[static_cast<std::size_t>(UnjoinedReason::kNoId)] = in.no_id;
+    if (trainer != nullptr) counts.steps_undone = trainer->refused_steps();
   };
   chain.waiting_labels = [joined]() -> Result<std::vector<Offset>> {
     std::vector<Offset> out;
@@ -204,7 +229,11 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
   if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
   const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
-  chain.publish = [trainer](TaskStatus& status) { publish_steps_undone(*trainer, status); };
+  chain.publish = [trainer, challenger](TaskStatus& status) {
+    publish_steps_undone(*trainer, status);
+    status.model_version.store(challenger->version.value, std::memory_order_relaxed);
+  };
+  chain.count = [trainer](TaskCounts& counts) { counts.steps_undone = trainer->refused_steps(); };
   chain.waiting_labels = [] { return std::vector<Offset>(); };
   chain.version = [challenger] { return challenger->version; };
   return chain;

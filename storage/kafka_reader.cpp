@@ -127,6 +127,11 @@ class KafkaReader final : public TopicReader {
     const auto end = committed_end();
     return end.ok() ? *end : position_;
   }
+  Offset known_end() const override {  // As of the last fetch.
+    std::int64_t low = 0, high = -1;
+    if (rd_kafka_get_watermark_offsets(handle_.get(), topic_.c_str(), partition_.value, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR) return position_;
+    return std::max(position_, Offset(high));
+  }
   void wake() override { bell_.ring(true); }
 
  private:

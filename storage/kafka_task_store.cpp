@@ -138,6 +138,8 @@ class KafkaTaskStore final : public TaskStore {
     return entry_.last_commit;
   }
 
+  CommitFacts facts() const override { return {transactions_.aborts(), acked_ns_}; }
+
   Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const override {
     CHECK(local_ != nullptr);
     Result<void> decoded;
@@ -329,6 +331,7 @@ class KafkaTaskStore final : public TaskStore {
       changelog_end = {};
       return append_changes(producer, changelog_end);
     };
+    acked_ns_ = 0;
     for (int unknown = 0;; ++unknown) {
       TRY_ASSIGN(const auto outcome, transactions_.write(fill));
       if (outcome == KafkaTransactions::Outcome::kCommitted) break;
@@ -338,6 +341,8 @@ class KafkaTaskStore final : public TaskStore {
       TRY(find_again());
       if (entry_.same_commit(next)) return finish(appends);  // It had been committed, and is here from the changelog.
     }
+    acked_ns_ = changelog_end.acked_ns;
+    for (const Append& append : appends) acked_ns_ = std::max(acked_ns_, append.appended.acked_ns);
     entry_ = std::move(next);
     rewrite_ = std::move(rewrite_next_);
     local_->apply(changes_local_);
@@ -558,6 +563,7 @@ class KafkaTaskStore final : public TaskStore {
   bool has_changelog_ = false;
   std::uint64_t owner_ = 0;  // This one's mark.
   bool lost_ = false;  // The producers are gone; what they committed is not known.
+  std::int64_t acked_ns_ = 0;  // Of the last commit, if it was seen to succeed.
   std::uint64_t begins_seen_ = 0;
   StateChanges restored_;  // Read from the changelog; of whole commits once `bundle_` has ended.
   BundleReader bundle_;

@@ -16,6 +16,7 @@ void note_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->_private == nullptr) return;
   auto& appended = *static_cast<KafkaAppended*>(message->_private);
   appended.last = std::max(appended.last, message->offset);
+  appended.acked_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 struct Decimal {

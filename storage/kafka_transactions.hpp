@@ -20,6 +20,7 @@ namespace weir {
 // Where the records of one topic partition ended, told by the brokers as they acknowledge.
 struct KafkaAppended {
   std::int64_t last = -1;
+  std::int64_t acked_ns = 0;  // When the last acknowledgement came (steady clock).
 };
 
 // One transactional producer. Every call that returns a failure has left the transaction open, unless the handle is dead.

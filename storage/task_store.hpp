@@ -44,6 +44,13 @@ class TaskStore {
   // nothing else of the transaction is changed. Sets the attempts at the inputs it has consumed from to what it says.
   virtual Result<CommitId> commit(Transaction& transaction) = 0;
 
+  // What commit() has met, for metrics. By the thread that commits.
+  struct CommitFacts {
+    std::uint64_t aborts = 0;   // Transactions that were aborted, and committed again, since the store was opened.
+    std::int64_t acked_ns = 0;  // Of the last commit: when the log had its records, before readers saw them (monotonic); 0: at once.
+  };
+  virtual CommitFacts facts() const { return {}; }
+
   // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false. REQUIRES: recovered.
   virtual Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const = 0;
 };

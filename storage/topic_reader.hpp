@@ -25,6 +25,9 @@ class TopicReader {
   virtual Offset position() const = 0;  // The offset the next poll looks for.
   virtual Offset end() const = 0;       // One past the newest committed record now.
 
+  // The same as last heard of, without asking anybody.
+  virtual Offset known_end() const { return end(); }
+
   // Makes a poll that waits, or the next one, return at once.
   virtual void wake() = 0;
 };

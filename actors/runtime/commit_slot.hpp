@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "actors/runtime/task_counts.hpp"
 #include "actors/runtime/wake_signal.hpp"
 #include "core/base/result.hpp"
 #include "core/records/transaction.hpp"
@@ -22,6 +23,13 @@ class CommitSlot {
     Transaction transaction;
     std::vector<std::int64_t> taken_ns;  // When each of its records was taken from its source.
     CommitId id;                         // What the commit will be.
+    TaskCounts counts;                   // The chain's at its end.
+    struct InputMark {
+      std::uint64_t records = 0;         // Processed in this run of the task, up to its end.
+      std::int64_t append_us = 0;        // When the last of them was appended to its topic.
+    };
+    std::vector<InputMark> inputs;
+    std::int64_t acked_ns = 0;           // By the committer: when the log had all of it (monotonic).
   };
 
   // Task: the one being filled.
@@ -41,7 +49,7 @@ class CommitSlot {
   void commit_here(Commit&& commit) {
     CHECK(!in_flight());
     open_ ^= 1;
-    result_ = commit(works_[open_ ^ 1].transaction);
+    result_ = commit(works_[open_ ^ 1]);
     state_.store(State::kDone, std::memory_order_release);
   }
   // Task: the commit has ended: its work (cleared by the caller), or nullptr: still running, or nothing was handed over.

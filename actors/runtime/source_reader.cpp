@@ -8,8 +8,8 @@ constexpr std::size_t kBatchBytes = 256 * 1024;
 }
 
 SourceReader::SourceReader(const InputPlan& plan, const Task& task, InputRing& ring, TopicLog& log, const Clock& clock,
-                           TaskStatus& status)
-    : plan_(plan), task_(task), ring_(ring), log_(log), clock_(clock), status_(status) {}
+                           TaskStatus& status, InputStatus& input)
+    : plan_(plan), task_(task), ring_(ring), log_(log), clock_(clock), status_(status), input_(input) {}
 
 Result<void> SourceReader::open(Offset next, std::uint64_t cursor, std::string_view identity) {
   if (plan_.parsed) {
@@ -32,27 +32,30 @@ Result<bool> SourceReader::step(Duration wait) {
   auto batch = ring_.take_empty();
   if (batch == nullptr) {
     ring_.reader.wait(ticket, wait.count() * 1000);
+    note_read(0);
     return true;
   }
   auto got = source_ != nullptr ? read_source(*batch) : read_topic(*batch, wait);
   if (!got.ok()) return std::move(got).error();
   if (!*got) {
-    if (ring_.quiet_since_ns() == 0) {
-      ring_.set_quiet_since(clock_.monotonic_ns());
-      status_.quiet[static_cast<std::size_t>(plan_.input)].store(true, std::memory_order_relaxed);
-    }
+    if (ring_.quiet_since_ns() == 0) ring_.set_quiet_since(clock_.monotonic_ns());
+    input_.at_end(clock_.wall_us());
     batch->clear();
     ring_.keep(std::move(batch));
     return true;
   }
   ring_.set_quiet_since(0);
-  status_.quiet[static_cast<std::size_t>(plan_.input)].store(false, std::memory_order_relaxed);
   batch->taken_ns = clock_.monotonic_ns();
   if (parses(*batch)) parse(*batch);
   if (plan_.parsed && task_.needs_fetch()) fetch_ahead(*batch);
   ended_ = batch->ends;
+  note_read(plan_.parsed ? batch->parsed.size() : batch->records.size());
   ring_.push(std::move(batch));
   return !ended_;
+}
+
+void SourceReader::note_read(std::uint64_t records) {
+  if (reader_ != nullptr) input_.read(records, reader_->position(), reader_->known_end());
 }
 
 // A batch is parsed here or by the task, as a whole.

@@ -20,7 +20,8 @@ inline constexpr std::string_view kCsvHeaderMarker = "csv:";
 class SourceReader {
  public:
   // `task`: for the keys to fetch ahead; only its const, thread-safe part is used. All references outlive the reader.
-  SourceReader(const InputPlan& plan, const Task& task, InputRing& ring, TopicLog& log, const Clock& clock, TaskStatus& status);
+  SourceReader(const InputPlan& plan, const Task& task, InputRing& ring, TopicLog& log, const Clock& clock, TaskStatus& status,
+               InputStatus& input);
 
   // Opens the source or topic where the task stands. `identity`: what the task's state says of the files; empty: nothing.
   Result<void> open(Offset next, std::uint64_t cursor, std::string_view identity);
@@ -36,6 +37,7 @@ class SourceReader {
  private:
   Result<bool> read_source(InputBatch& batch);
   Result<bool> read_topic(InputBatch& batch, Duration wait);
+  void note_read(std::uint64_t records);
   bool parses(InputBatch& batch);
   void parse(InputBatch& batch);
   Result<void> use_header(InputBatch& batch, std::string_view line);
@@ -47,6 +49,7 @@ class SourceReader {
   TopicLog& log_;
   const Clock& clock_;
   TaskStatus& status_;
+  InputStatus& input_;
   std::unique_ptr<InputSource> source_;
   std::unique_ptr<TopicReader> reader_;
   std::unique_ptr<LineParser> parser_;

@@ -188,7 +188,6 @@ class Supervisor {
     child.driver = caf::actor();
     child.status->waiting = 0;
     child.status->standby_lag = 0;
-    for (auto& quiet : child.status->quiet) quiet = false;
   }
 
   void after_run(std::size_t index) {

@@ -39,6 +39,7 @@ Result<void> TaskRunner::open() {
   TRY_ASSIGN(const Recovered recovered, store_->recover());
   TRY_ASSIGN(Chain chain, plan_.make_chain());
   publish_ = std::move(chain.publish);
+  count_ = std::move(chain.count);
   task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
   TRY(task_->restore(recovered));
 
@@ -51,6 +52,8 @@ Result<void> TaskRunner::open() {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     input.plan = &plan_.inputs[i];
+    input.status = &status_.inputs.of(input.plan->input, input.plan->partition, input.plan->open_source ? std::string() : input.plan->topic_name);
+    input.status->begin(clock_.wall_us());
     const std::uint32_t attempts = recovered.attempts[static_cast<std::size_t>(input.plan->input)];
     input.poisoned = input.plan->parsed && attempts >= kPoisonAttempts;
     if (attempts >= kCarefulAttempts)
@@ -76,7 +79,7 @@ Result<void> TaskRunner::open() {
     }
     TRY_ASSIGN(const bool identified, task_->load_runtime(recovered, state_key("identity", input.plan->input), value));
     input.saved_identity = identified ? value : std::string();
-    auto reader = std::make_unique<SourceReader>(*input.plan, *task_, *input.ring, log_, clock_, status_);
+    auto reader = std::make_unique<SourceReader>(*input.plan, *task_, *input.ring, log_, clock_, status_, *input.status);
     TRY(reader->open(task_->position(input.plan->input), task_->cursor(input.plan->input), input.saved_identity));
     readers_.push_back(std::move(reader));
     if (input.plan->waited) waited.push_back(input.queue.get());
@@ -85,6 +88,9 @@ Result<void> TaskRunner::open() {
   for (const Input& input : inputs_)
     status_.consumed[static_cast<std::size_t>(input.plan->input)].store(task_->position(input.plan->input).value,
                                                                         std::memory_order_relaxed);
+  if (count_) count_(counts_);
+  committed_counts_ = counts_;
+  if (publish_) publish_(status_);
   last_commit_ns_ = clock_.monotonic_ns();
   return {};
 }
@@ -195,6 +201,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   CommitSlot::Work& work = slot_.open();
   if (InputBatch* batch = queue.head_batch(); batch != input.adopted) {
     input.adopted = batch;
+    input.mark.append_us = batch->topic_batch != nullptr ? batch->topic_batch->append_time_us() : 0;
     const auto stages = task_->stages();
     for (std::size_t i = 0; i < batch->fetched.size(); ++i)
       if (batch->fetched[i].keys.count() > 0) stages[i]->keyed()->adopt(batch->fetched[i]);
@@ -220,6 +227,8 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   }
   const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
   queue.pop();
+  ++input.mark.records;
+  ++counts_.records[static_cast<std::size_t>(input.plan->input)];
   if (input.plan->input == InputId::kLogs) {
     status_.events.fetch_add(1, std::memory_order_relaxed);
     if (sent_us > 0) status_.arrival.add((clock_.wall_us() - sent_us) * 1000);
@@ -261,16 +270,33 @@ Result<void> TaskRunner::hand_over() {
       input.saved_identity = std::move(identity);
     }
   }
+  work.inputs.clear();
+  for (const Input& input : inputs_) work.inputs.push_back(input.mark);
+  if (count_) count_(counts_);
+  work.counts = counts_;
   work.id = task_->next_commit();
   task_->close(work.transaction);
   if (unsettled_left_ > 0) work.transaction.attempts = attempts_left_;
   crash_point("task.before_commit");
   last_commit_ns_ = clock_.monotonic_ns();
   if (careful_left_ > 0)  // A hand-over costs two wake-ups: for thousands of single records, seconds.
-    slot_.commit_here([this](Transaction& transaction) { return store_->commit(transaction); });
+    slot_.commit_here([this](CommitSlot::Work& work) { return write(work); });
   else
     slot_.hand_over();
   return {};
+}
+
+// By the thread that commits.
+Result<CommitId> TaskRunner::write(CommitSlot::Work& work) {
+  const std::int64_t began = clock_.monotonic_ns();
+  Result<CommitId> result = store_->commit(work.transaction);
+  const std::int64_t ended = clock_.monotonic_ns();
+  const TaskStore::CommitFacts facts = store_->facts();
+  work.acked_ns = facts.acked_ns > 0 ? facts.acked_ns : ended;
+  status_.aborts.fetch_add(facts.aborts - aborts_, std::memory_order_relaxed);
+  aborts_ = facts.aborts;
+  if (result.ok()) status_.commit.add(ended - began);
+  return result;
 }
 
 Result<void> TaskRunner::collect_commit() {
@@ -283,7 +309,13 @@ Result<void> TaskRunner::collect_commit() {
   const std::int64_t now = clock_.monotonic_ns();
   for (const Position& position : done->transaction.consumed)
     status_.consumed[static_cast<std::size_t>(position.input)].store(position.next.value, std::memory_order_relaxed);
-  for (const std::int64_t taken : done->taken_ns) status_.committed.add(now - taken);
+  for (const std::int64_t taken : done->taken_ns) {
+    status_.acked.add(done->acked_ns - taken);
+    status_.committed.add(now - taken);
+  }
+  status_.counts.add(committed_counts_, done->counts);
+  committed_counts_ = done->counts;
+  for (std::size_t i = 0; i < done->inputs.size(); ++i) inputs_[i].status->committed(done->inputs[i].records, done->inputs[i].append_us);
   status_.commits.fetch_add(1, std::memory_order_relaxed);
   status_.last_commit_us.store(clock_.wall_us(), std::memory_order_relaxed);
   done->taken_ns.clear();
@@ -327,7 +359,6 @@ Result<Turn> TaskRunner::turn() {
   if (done > 0) {
     unsettled_left_ -= std::min(unsettled_left_, done);
     status_.records.fetch_add(done, std::memory_order_relaxed);
-    status_.last_progress_ns.store(now, std::memory_order_relaxed);
     if (publish_) publish_(status_);
   }
   return_batches();
@@ -375,7 +406,7 @@ void TaskRunner::commit_step(Duration wait) {
     work = slot_.take_handed();
     if (work == nullptr) return;
   }
-  slot_.done(store_->commit(work->transaction));
+  slot_.done(write(*work));
 }
 
 }  // namespace weir

@@ -51,6 +51,7 @@ class TaskRunner final : public Runner {
  private:
   struct Input {
     const InputPlan* plan = nullptr;
+    InputStatus* status = nullptr;
     std::unique_ptr<InputRing> ring;
     std::unique_ptr<InputQueue> queue;
     std::string saved_identity;
@@ -59,6 +60,7 @@ class TaskRunner final : public Runner {
     bool attempted = false;         // The attempt at its next record is counted.
     bool poisoned = false;          // Its next record has killed the task: refuse it unprocessed.
     InputBatch* adopted = nullptr;  // The batch whose fetched entries the stages have.
+    CommitSlot::Work::InputMark mark;
   };
 
   InputQueue* choose();
@@ -68,6 +70,7 @@ class TaskRunner final : public Runner {
   bool declare_idle(std::int64_t now);
   Result<bool> meet_first_records();
   Result<void> process_one(InputQueue& queue);
+  Result<CommitId> write(CommitSlot::Work& work);
   Result<void> collect_commit();
   bool commit_due(std::int64_t now) const;
   std::int64_t due_ns() const;  // When the open transaction is to be handed over.
@@ -84,6 +87,10 @@ class TaskRunner final : public Runner {
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<Task> task_;
   std::function<void(TaskStatus&)> publish_;
+  std::function<void(TaskCounts&)> count_;
+  TaskCounts counts_;                  // As of the last record.
+  TaskCounts committed_counts_;
+  std::uint64_t aborts_ = 0;           // Of this run's store.
   CommitSlot slot_;
   std::vector<Input> inputs_;
   std::unique_ptr<EventTimeMerge> merge_;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/runtime/input_status.hpp"
+#include "actors/runtime/task_counts.hpp"
 #include "core/base/latency_histogram.hpp"
 #include "core/base/strong_id.hpp"
 #include "core/records/order.hpp"
@@ -39,7 +41,7 @@ class Warnings {
 };
 
 enum class TaskPhase : std::uint8_t {
-  kStarting,  // Fencing former owners, catching up, loading.
+  kStarting,  // Fencing former owners, catching up, loading; also between a failure and the next start.
   kRunning,
   kEnded,     // Its sources have ended, or it failed for good.
   kGivenUp,   // Its partition is another process's.
@@ -61,12 +63,15 @@ struct TaskStatus {
   const std::string task;
   const PartitionId partition;
   std::atomic<TaskPhase> phase{TaskPhase::kStarting};
+  std::atomic<bool> stalled{false};              // No progress though records wait; as the monitor saw it last.
+  InputStatuses inputs;                          // Of a task, once it has been opened.
   std::atomic<std::uint64_t> starts{0};          // In this process, restarts included.
   std::atomic<std::uint64_t> standby_lag{0};     // Changelog offsets that the copy does not hold yet.
   std::atomic<std::uint64_t> records{0};         // Input records processed since the process began.
   std::atomic<std::uint64_t> events{0};          // Of them log records.
   std::atomic<std::uint64_t> outcomes{0};        // And outcomes; what is left is fed back.
   std::atomic<std::uint64_t> commits{0};
+  std::atomic<std::uint64_t> aborts{0};          // Transactions that were aborted, and committed again.
   std::atomic<std::uint64_t> restarts{0};
   std::atomic<std::uint64_t> waiting{0};         // Records read and not processed.
   std::atomic<std::uint64_t> bytes_read{0};      // Of direct sources, as stored.
@@ -75,12 +80,18 @@ struct TaskStatus {
   std::atomic<std::uint64_t> log_loss_count{0};
   std::atomic<std::uint64_t> steps_undone{0};    // Training steps that were not finite, since the first offset.
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
-  std::atomic<std::int64_t> last_progress_ns{0};  // Monotonic: the last record processed or wait for an empty input.
   std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.
-  std::array<std::atomic<bool>, kInputCount> quiet{};  // By InputId: its reader has met the end, and nothing since.
+  SharedTaskCounts counts;
+  std::atomic<std::uint64_t> waiting_rows{0};    // Predictions that wait for their outcome.
+  std::atomic<std::uint64_t> waiting_labels{0};  // Outcomes that wait for their event.
+  std::atomic<std::uint64_t> model_version{0};   // Served, or learnt.
+  std::atomic<std::uint64_t> with_set{0};        // Examples whose prediction had a set, since the first offset,
+  std::atomic<std::uint64_t> covered{0};         // and those that lay in it.
   LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
   LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
+  LatencyHistogram acked;                        // From the line taken from its source until the log has what came of it.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
+  LatencyHistogram commit;                       // The commits themselves.
 
   void warn(std::string text) { warnings_.add(std::move(text)); }
   std::vector<std::string> warnings() const { return warnings_.all(); }

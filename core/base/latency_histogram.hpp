@@ -13,6 +13,7 @@ class LatencyHistogram {
  public:
   void add(std::int64_t ns) {
     bump(counts_[bucket_of(ns)]);
+    sum_ns_.store(sum_ns_.load(std::memory_order_relaxed) + (ns > 0 ? ns : 0), std::memory_order_relaxed);
     if (ns > max_ns_.load(std::memory_order_relaxed)) max_ns_.store(ns, std::memory_order_relaxed);
   }
 
@@ -22,6 +23,15 @@ class LatencyHistogram {
     return sum;
   }
   std::int64_t max_ns() const { return max_ns_.load(std::memory_order_relaxed); }
+  std::int64_t sum_ns() const { return sum_ns_.load(std::memory_order_relaxed); }  // 292 years, then it is wrong.
+
+  // Calls fn(bound, count) for every bucket that is not empty, ascending: `count` durations of at most `bound` ns, above the bound
+  // of the bucket before.
+  template <class Fn>
+  void for_each_bucket(Fn&& fn) const {
+    for (std::size_t i = 0; i < counts_.size(); ++i)
+      if (const std::uint64_t n = counts_[i].load(std::memory_order_relaxed); n > 0) fn(bound_of(i), n);
+  }
 
   // The smallest bucket bound with at least `fraction` of the durations at or below it; 0 if there are none.
   std::int64_t percentile_ns(double fraction) const {
@@ -44,11 +54,13 @@ class LatencyHistogram {
     for (std::size_t i = 0; i < counts_.size(); ++i)
       counts_[i].store(counts_[i].load(std::memory_order_relaxed) + other.counts_[i].load(std::memory_order_relaxed),
                        std::memory_order_relaxed);
+    sum_ns_.store(sum_ns() + other.sum_ns(), std::memory_order_relaxed);
     if (other.max_ns() > max_ns()) max_ns_.store(other.max_ns(), std::memory_order_relaxed);
   }
   void clear() {
     for (auto& c : counts_) c.store(0, std::memory_order_relaxed);
     max_ns_.store(0, std::memory_order_relaxed);
+    sum_ns_.store(0, std::memory_order_relaxed);
   }
 
  private:
@@ -71,6 +83,7 @@ class LatencyHistogram {
 
   std::array<std::atomic<std::uint64_t>, kBuckets> counts_{};
   std::atomic<std::int64_t> max_ns_{0};
+  std::atomic<std::int64_t> sum_ns_{0};
 };
 
 }  // namespace weir

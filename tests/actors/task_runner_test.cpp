@@ -42,6 +42,7 @@ class Counting final : public Stage {
     count_ = found ? std::stoull(value) : 0;
     return {};
   }
+  std::uint64_t count() const { return count_; }
 
  private:
   std::uint64_t count_ = 0;
@@ -62,7 +63,9 @@ TaskPlan plan_of(OrderPolicy order) {
   plan.commit_interval = Duration(0);
   plan.make_chain = []() -> Result<Chain> {
     Chain chain;
-    chain.stages.push_back(std::make_unique<Counting>());
+    auto stage = std::make_unique<Counting>();
+    chain.count = [counting = stage.get()](TaskCounts& counts) { counts.predicted = counting->count(); };
+    chain.stages.push_back(std::move(stage));
     return chain;
   };
   for (const Topic topic : {Topic::kLogs, Topic::kOutcomes}) {
@@ -133,6 +136,76 @@ TEST_F(RunnerTest, MergesByEventTimeAndEndsWithItsSources) {
   EXPECT_EQ(*turn, Turn::kEnded);
   EXPECT_EQ(published(), (std::vector<std::string>{"logs " + line(1, 10) + " 1", "outcomes " + line(1, 20) + " 2",
                                                    "logs " + line(2, 30) + " 3", "outcomes " + line(2, 30) + " 4"}));
+}
+
+// What a runner that dies has processed and not committed is counted by the next one alone.
+TEST_F(RunnerTest, CountsWhatItHasCommittedAndTellsWhatItLags) {
+  const TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  const InputStatus& logs = status.inputs.of(InputId::kLogs, PartitionId(0), "logs");
+  const auto lag = [&] { return logs.lag(clock.wall_us()); };
+  const auto committed = [&] { return status.counts.records[static_cast<std::size_t>(InputId::kLogs)].load(); };
+  clock.advance(std::chrono::hours(1));
+  {
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    EXPECT_EQ(lag().records, 0u);
+    clock.advance(std::chrono::minutes(10));
+    ASSERT_TRUE(runner.reader(0).step(Duration(0)).ok());  // The end: nothing waits.
+    produce(Topic::kLogs, {line(1, 1), line(2, 2), line(3, 3)});
+    clock.advance(std::chrono::seconds(2));
+    ASSERT_TRUE(runner.reader(0).step(Duration(0)).ok());
+    EXPECT_EQ(lag().records, 3u);
+    EXPECT_EQ(lag().seconds, 2.0);
+    ASSERT_TRUE(runner.turn().ok());  // Processed, handed over.
+    EXPECT_EQ(lag().records, 3u);
+    EXPECT_EQ(committed(), 0u);
+    runner.commit_step(Duration(0));
+    ASSERT_TRUE(runner.turn().ok());
+    EXPECT_EQ(lag().records, 0u);
+    EXPECT_EQ(lag().seconds, 0.0);
+    EXPECT_EQ(committed(), 3u);
+    EXPECT_EQ(status.counts.predicted.load(), 3u);
+    EXPECT_EQ(status.commit.count(), 1u);
+    EXPECT_EQ(status.acked.count(), 3u);
+
+    produce(Topic::kLogs, {line(4, 4), line(5, 5)});
+    ASSERT_TRUE(runner.reader(0).step(Duration(0)).ok());
+    ASSERT_TRUE(runner.turn().ok());  // And it is gone before they are committed.
+  }
+  EXPECT_EQ(committed(), 3u);
+  clock.advance(std::chrono::seconds(5));
+  TaskRunner again(plan, *log, clock, status);
+  ASSERT_TRUE(again.open().ok());
+  const auto turn = drive(again, 20);
+  ASSERT_TRUE(turn.ok()) << turn.error().what;
+  EXPECT_EQ(committed(), 5u);
+  EXPECT_EQ(status.counts.predicted.load(), 5u);
+  EXPECT_EQ(lag().records, 0u);
+}
+
+// Read by nobody yet: the end of the topic tells.
+TEST(InputStatus, CountsWhatItsReaderHasNotTakenByOffsets) {
+  InputStatus input(InputId::kLogs, PartitionId(0), "t");
+  input.begin(1'000'000);
+  input.read(10, Offset(110), Offset(150));
+  EXPECT_EQ(input.lag(3'000'000).records, 50u);
+  EXPECT_EQ(input.lag(3'000'000).seconds, 2.0);
+  input.committed(10, 2'500'000);
+  EXPECT_EQ(input.lag(3'000'000).records, 40u);
+  EXPECT_EQ(input.lag(3'000'000).seconds, 0.5);  // What is left was appended later than that.
+  input.read(0, Offset(150), Offset(140));  // An end that was heard of before is no negative lag.
+  EXPECT_EQ(input.lag(3'000'000).records, 0u);
+  input.read(1, Offset(151), Offset(152));
+  input.at_end(4'000'000);  // Control records behind the last one, but that one is not committed.
+  EXPECT_EQ(input.lag(5'000'000).records, 1u);
+  EXPECT_EQ(input.lag(5'000'000).seconds, 2.5);
+  input.committed(11, 4'500'000);
+  EXPECT_EQ(input.lag(5'000'000).records, 0u);
+  input.at_end(6'000'000);
+  input.read(1, Offset(153), Offset(153));
+  EXPECT_EQ(input.lag(6'250'000).seconds, 0.25);
+  input.begin(7'000'000);  // A new run knows nothing of the last one.
+  EXPECT_EQ(input.lag(9'000'000).records, 0u);
 }
 
 TEST_F(RunnerTest, GoesOnAfterAnIdleInputOnlyWhenItsTimeoutHasPassed) {
