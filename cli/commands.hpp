@@ -62,6 +62,7 @@ struct TailArguments {
 struct ShowArguments {      // topics, status, report
   Pipeline pipeline;
   bool json = false;
+  bool ready = false;       // status: nothing to show, an exit code.
 };
 struct VerifyArguments {
   Pipeline pipeline;

@@ -71,10 +71,13 @@ int main(int argc, char** argv) {
   auto* run_app = app.add_subcommand("run", "Run a pipeline until its sources end; a second run goes on where the first stopped");
   add_pipeline(*run_app, run.pipeline, true);
   run_app->add_flag("--quiet,-q", run.quiet, "No progress, no closing line");
-  run_app->footer("Examples:\n"
+  run_app->footer("While it runs, /metrics (Prometheus), /health and /ready answer at the address that `weir status` shows (http.listen: off, or\n"
+                  "ADDRESS:PORT; anything but this machine needs http.token).\n"
+                  "Examples:\n"
                   "  weir run configs/flights.yaml\n"
                   "  weir run configs/flights.yaml --data d --set 'sources.logs.files=[a.jsonl.gz]' --set 'sources.outcomes.files=[b.jsonl.gz]'\n"
-                  "  weir run configs/flights.yaml --set gate.coverage=0.95 --set learning=free");
+                  "  weir run configs/flights.yaml --set gate.coverage=0.95 --set learning=free\n"
+                  "  weir run configs/flights.yaml --data d --set 'sources.logs.files=[]' --set http.listen=127.0.0.1:9464");
   run_app->callback([&] { action = [&] { return run_command(run); }; });
 
   CheckArguments check;
@@ -129,7 +132,8 @@ int main(int argc, char** argv) {
     sub->callback([&action, &show, command] { action = [&show, command] { return command(show); }; });
   };
   add_show("topics", "List the topics of a data directory", "Examples:\n  weir topics --data d\n  weir topics configs/flights.yaml --json", topics_command);
-  add_show("status", "What a running pipeline is doing, or where a stopped one stands", "Examples:\n  weir status --data d\n  weir status --data d --json", status_command);
+  add_show("status", "What a running pipeline is doing, or where a stopped one stands", "Examples:\n  weir status --data d\n  weir status --data d --json\n  weir status --data d --ready && echo ready", status_command);
+  app.get_subcommand("status")->add_flag("--ready", show.ready, "Print nothing; exit code 0 if a process runs there and all its tasks have recovered, else 4");
   add_show("report", "Counts, quality beside the baselines, coverage, latency", "Examples:\n  weir report --data d\n  weir report --data d --json", report_command);
 
   VerifyArguments verify;

@@ -7,6 +7,7 @@
 #include "cli/data_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/serve.hpp"
+#include "http/api.hpp"
 #include "pipelines/launcher.hpp"
 #include "pipelines/report.hpp"
 
@@ -19,6 +20,8 @@ Result<int> run_command(const RunArguments& arguments) {
   options.stop = &stop_on_signals();
   Progress progress(!arguments.quiet && ::isatty(STDERR_FILENO) != 0);
   options.on_progress = [&](const RunProgress& now) { progress.show(now); };
+  HttpApi api(config);
+  TRY_ASSIGN(std::unique_ptr<HttpServer> http, start_http(config, api));  // Before anything is opened: who asks whether it is ready gets an answer.
   std::unique_ptr<ControlServer> server;
   Result<void> served;
   options.on_started = [&](RunningPipeline& pipeline) {
@@ -26,16 +29,27 @@ Result<int> run_command(const RunArguments& arguments) {
     for (const auto& [topic, source] : {std::pair{"logs", &config.logs}, std::pair{"outcomes", &config.outcomes}})
       if (!arguments.quiet && source->from_topic() && (source == &config.logs || config.has_outcomes()))
         std::fprintf(stderr, "%s: takes %s from its topic, so it runs until it is stopped: weir produce %s FILE --data %s\n", config.name.c_str(), topic, topic, config.data_dir.c_str());
+    if (http != nullptr) {
+      api.attach(pipeline);
+      if (!arguments.quiet && !config.logs.ends()) std::fprintf(stderr, "%s: metrics on %s/metrics\n", config.name.c_str(), http->url().c_str());
+      if (kept)
+        if (const auto written = write_http_address(config.data_dir, *http); !written.ok()) std::fprintf(stderr, "warning: %s\n", written.error().what.c_str());
+    }
     if (!kept) return;
     served = remember_config(config);
-    auto started = serve(pipeline);
+    auto started = serve(pipeline, http != nullptr ? http->url() : std::string());
     if (started.ok()) server = std::move(*started);
     else if (served.ok()) served = started.error();
     if (!served.ok()) std::fprintf(stderr, "warning: other processes cannot ask this one: %s\n", served.error().what.c_str());
   };
-  options.on_ending = [&] { server.reset(); };
+  options.on_ending = [&] {
+    server.reset();
+    if (http != nullptr && kept) remove_http_address(config.data_dir);
+    api.detach();
+  };
   auto summary = run_pipeline(config, options);
   server.reset();
+  http.reset();
   progress.clear();
   if (!summary.ok()) return summary.error();
   if (kept) TRY(remember_run(config.data_dir, *summary));

@@ -123,7 +123,7 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
   return connection.send(FrameKind::kEnd, produced_json(count, ends));
 }
 
-Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection& connection, const std::atomic<int>& stop) {
+Result<void> answer(RunningPipeline& pipeline, const std::string& http, std::string_view text, Connection& connection, const std::atomic<int>& stop) {
   YamlNode request;
   YamlFailure failure;
   if (!parse_yaml(text, 0, request, failure)) return Error{ErrorCode::kInvalidInput, "a request that is no JSON object"};
@@ -131,7 +131,7 @@ Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection
   if (command == "tail") return answer_tail(pipeline, request, connection, stop);
   if (command == "produce") return answer_produce(pipeline, request, connection);
   if (command == "topics") return connection.send(FrameKind::kEnd, topics_json(pipeline.log()));
-  if (command == "status") return connection.send(FrameKind::kEnd, status_json(pipeline));
+  if (command == "status") return connection.send(FrameKind::kEnd, status_json(pipeline, http));
   if (command == "report") {
     ReportInputs inputs;
     inputs.data_dir = pipeline.config().data_dir;
@@ -146,10 +146,11 @@ Result<void> answer(RunningPipeline& pipeline, std::string_view text, Connection
 
 }  // namespace
 
-std::string status_json(RunningPipeline& pipeline) {
+std::string status_json(RunningPipeline& pipeline, const std::string& http) {
   const RunSummary summary = pipeline.summary();
   std::string out = "{\"running\":true,\"pipeline\":" + json_text(pipeline.config().name) + ",\"pid\":" + std::to_string(::getpid()) +
-                    ",\"data_dir\":" + json_text(pipeline.config().data_dir) + ",\"events\":" + std::to_string(summary.total.events) +
+                    ",\"process\":" + json_text(pipeline.config().resolved_process()) + ",\"data_dir\":" + json_text(pipeline.config().data_dir) +
+                    ",\"http\":" + (http.empty() ? "null" : json_text(http)) + ",\"events\":" + std::to_string(summary.total.events) +
                     ",\"outcomes\":" + std::to_string(summary.total.outcomes) + ",\"seconds\":" + number(summary.total.seconds) +
                     ",\"log_loss\":" + number(summary.total.log_loss) + ",\"bytes_read\":" + std::to_string(summary.total.bytes_read) +
                     ",\"bytes_total\":" + std::to_string(summary.total.bytes_total) + ",\"tick_us\":" + latency_json(summary.tick) +
@@ -173,18 +174,18 @@ std::string status_json(RunningPipeline& pipeline) {
     first = false;
   }
   const MemoryLockState memory = memory_lock_state();
-  out += "],\"memory_locked_bytes\":" + std::to_string(memory.locked_bytes) + ",\"memory_lock_limit_bytes\":" +
+  out += "],\"ready\":" + std::string(pipeline.ready() ? "true" : "false") + ",\"memory_locked_bytes\":" + std::to_string(memory.locked_bytes) + ",\"memory_lock_limit_bytes\":" +
          (memory.limit_bytes == UINT64_MAX ? "null" : std::to_string(memory.limit_bytes)) + ",\"warnings\":[";
   for (std::size_t i = 0; i < warnings.size(); ++i) out += (i == 0 ? "" : ",") + json_text(warnings[i]);
   out += "]";
-  if (overview.ok() && !overview->members.empty()) out += ",\"process\":" + json_text(pipeline.config().resolved_process()) + "," + members_json(*overview);
+  if (overview.ok() && !overview->members.empty()) out += "," + members_json(*overview);
   return out + "}\n";
 }
 
-Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline) {
+Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline, const std::string& http) {
   return ControlServer::start(pipeline.config().data_dir,
-                              [&pipeline](std::string_view request, Connection& connection, const std::atomic<int>& stop) {
-                                return answer(pipeline, request, connection, stop);
+                              [&pipeline, http](std::string_view request, Connection& connection, const std::atomic<int>& stop) {
+                                return answer(pipeline, http, request, connection, stop);
                               });
 }
 

@@ -11,9 +11,9 @@
 
 namespace weir::cli {
 
-// Starts answering for `pipeline`, which outlives the server.
-Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline);
+// Starts answering for `pipeline`, which outlives the server. `http`: the address of its HTTP server; empty: it has none.
+Result<std::unique_ptr<ControlServer>> serve(RunningPipeline& pipeline, const std::string& http);
 
-std::string status_json(RunningPipeline& pipeline);
+std::string status_json(RunningPipeline& pipeline, const std::string& http);
 
 }  // namespace weir::cli

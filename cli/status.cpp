@@ -24,6 +24,8 @@ void show(const YamlNode& node, const std::string& name, int indent, std::string
 
 Result<int> status_command(const ShowArguments& arguments) {
   TRY_ASSIGN(const std::string data_dir, data_dir_of(arguments.pipeline));
+  if (arguments.ready && !connect_control(data_dir).ok())
+    return Error{ErrorCode::kUnavailable, "data directory '" + data_dir + "': no process answers there"};
   TRY_ASSIGN(DataAccess access, open_data(data_dir));
   std::string json;
   if (access.running) {
@@ -56,6 +58,11 @@ Result<int> status_command(const ShowArguments& arguments) {
     }
     json = "{\"running\":false,\"data_dir\":" + json_text(data_dir) + ",\"commits\":" + std::to_string(commits) +
            ",\"positions\":" + positions_json(consumed) + ",\"tasks\":[" + tasks + "]}\n";
+  }
+  if (arguments.ready) {
+    if (json.find("\"ready\":true") == json.npos)
+      return Error{ErrorCode::kUnavailable, "data directory '" + data_dir + "': a process runs there, not all of its tasks have recovered"};
+    return kDone;
   }
   if (arguments.json) {
     print(json);

@@ -229,6 +229,9 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "partitions", c.placement.partitions ? list(*c.placement.partitions, [](std::uint32_t p) { return std::to_string(p); }) : "auto");
   w.line(0, "process", c.process.empty() ? "auto" : text(c.process));
   w.line(0, "standby", std::to_string(c.standby));
+  w.line(0, "http", "");
+  w.line(1, "listen", c.http.listen ? text(c.http.listen->text()) : "off");
+  w.line(1, "token", text(c.http.token.text()));
   w.line(0, "retention", c.retention.empty() ? "{}" : "");
   for (const auto& [topic, retention] : c.retention) {
     std::string parts;

@@ -263,7 +263,7 @@ class Section {
   void secret(std::string_view key, SecretRef& out) {
     const YamlNode* value = get(key);
     if (value == nullptr) return;
-    if (value->kind == Kind::kScalar && value->scalar.empty()) return;
+    if (value->kind == Kind::kScalar && value->scalar.empty()) return;  // None.
     if (const auto ref = value->kind == Kind::kScalar ? parse_secret_ref(value->scalar) : std::nullopt) {
       out = *ref;
       return;
@@ -714,6 +714,21 @@ void read_placement(Section& root, PlacementConfig& out) {
   s.finish();
 }
 
+void read_http(Section& root, HttpConfig& out) {
+  Section s(root.findings(), root.get("http"), "http");
+  if (const YamlNode* listen = s.get("listen")) {
+    const auto endpoint = listen->kind == Kind::kScalar ? parse_endpoint(listen->scalar) : std::nullopt;
+    if (endpoint) out.listen = endpoint;
+    else if (listen->kind == Kind::kScalar && listen->scalar == "off") out.listen.reset();
+    else s.refuse(*listen, "listen", "ADDRESS:PORT, as in 127.0.0.1:9464 (port 0: any that is free), or off");
+  }
+  s.secret("token", out.token);
+  s.finish();
+  if (out.listen && !out.listen->loopback() && !out.token.given())
+    s.findings().add(*s.node()->find("listen"), s.path_of("token"), "nothing, though others can connect to " + out.listen->text(),
+                     "a token for them (env:NAME or file:PATH), or an address of this machine alone, as in 127.0.0.1:9464");
+}
+
 std::vector<std::string_view> topic_words() {
   std::vector<std::string_view> out;
   for (const TopicTraits& traits : topic_table()) out.push_back(traits.name);
@@ -948,6 +963,7 @@ std::vector<std::pair<std::string, SecretRef>> PipelineConfig::secrets() const {
   add("log.security.key_password", log.security.key_password);
   add("log.security.token", log.security.token);
   add("log.security.client_secret", log.security.client_secret);
+  add("http.token", http.token);
   return out;
 }
 
@@ -1079,6 +1095,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
     else if (!valid_name(config.process)) root.refuse(*tree.find("process"), "process", "auto, or a name: letters, digits, '.', '_' and '-', at most 200");
   }
   root.whole("standby", config.standby, std::uint32_t(0), std::uint32_t(16));
+  read_http(root, config.http);
   read_retention(root, config);
   read_topics(root, config);
   {

@@ -17,6 +17,7 @@
 #include "core/features/feature_spec.hpp"
 #include "core/records/event_schema.hpp"
 #include "core/records/topics.hpp"
+#include "pipelines/endpoint.hpp"
 #include "pipelines/secret.hpp"
 #include "pipelines/units.hpp"
 #include "storage/open_storage.hpp"
@@ -164,6 +165,12 @@ struct PlacementConfig {
   bool operator==(const PlacementConfig&) const = default;
 };
 
+struct HttpConfig {
+  std::optional<Endpoint> listen = Endpoint();  // Nothing: `off`.
+  SecretRef token;                 // What clients must bring; needed where others than this machine can connect.
+  bool operator==(const HttpConfig&) const = default;
+};
+
 struct PipelineConfig {
   std::uint32_t version = 1;
   std::string name;
@@ -200,6 +207,7 @@ struct PipelineConfig {
   PlacementConfig placement;
   std::string process;             // Its name among those that share the partitions. Empty (auto): see resolved_process().
   std::uint32_t standby = 0;       // So many other processes keep a copy of each partition's state.
+  HttpConfig http;
   std::map<Topic, Retention> retention;  // Only what the config names; retention_of() adds the defaults.
   std::map<Topic, std::string> topics;   // Full names of `logs` and `outcomes` where they are yours; see topic_name().
   ValueFormats formats;                  // topics.format, topics.TOPIC.format: of what is for you.

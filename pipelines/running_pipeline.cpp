@@ -30,12 +30,7 @@ LatencySummary summary_of(const LatencyHistogram& histogram) {
 Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineConfig& config, const Clock& clock) {
   std::unique_ptr<RunningPipeline> out(new RunningPipeline(config, clock));
   TRY_ASSIGN(RuntimePlan plan, make_runtime_plan(config));
-  // In arrival order somebody waits for each record: then no other thread of ours runs on a pinned task's core. A replay is
-  // faster where they may.
-  std::vector<int> pinned;
-  for (const TaskPlan& task : plan.tasks)
-    if (task.cpu >= 0 && config.resolved_order() == OrderMode::kArrival) pinned.push_back(task.cpu);
-  const KeepOffCpus keep_off(pinned);
+  const KeepOffCpus keep_off(reserved_cpus(config, plan));
   TRY_ASSIGN(out->log_, open_log(config, /*read_only=*/false));
   TRY(create_topics(config, *out->log_));
   plan.process = config.resolved_process();
@@ -63,6 +58,11 @@ RunningPipeline::~RunningPipeline() {
 bool RunningPipeline::wait(Duration limit) { return runtime_->wait(limit); }
 void RunningPipeline::stop() { runtime_->stop(); }
 Result<void> RunningPipeline::result() const { return runtime_->result(); }
+
+bool RunningPipeline::ready() const {
+  if (!runtime_->assigned()) return false;
+  return std::ranges::none_of(runtime_->statuses(), [](const auto& status) { return status->phase.load() == TaskPhase::kStarting; });
+}
 
 RunProgress RunningPipeline::progress() const {
   RunProgress out;

@@ -27,6 +27,7 @@ class RunningPipeline {
   void stop();                 // Any thread: commit what was taken and end.
   Result<void> result() const;
 
+  bool ready() const;          // Its tasks are known, and every one has recovered: none is starting.
   RunProgress progress() const;
   RunSummary summary() const;  // `ended` is the caller's.
   const PipelineConfig& config() const { return config_; }

@@ -204,6 +204,13 @@ Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
   return {};
 }
 
+std::vector<int> reserved_cpus(const PipelineConfig& config, const RuntimePlan& plan) {
+  std::vector<int> out;
+  for (const TaskPlan& task : plan.tasks)
+    if (task.cpu >= 0 && config.resolved_order() == OrderMode::kArrival) out.push_back(task.cpu);
+  return out;
+}
+
 std::int32_t partitions_of(const TopicLog& log) {
   std::int32_t count = 1;
   for (const TopicDescription& topic : log.list()) count = std::max(count, topic.spec.partitions);

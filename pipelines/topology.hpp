@@ -26,6 +26,10 @@ Result<void> create_topics(const PipelineConfig& config, TopicLog& log);
 // Tasks and appenders. `maintain` is the caller's.
 Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
 
+// Cores that inference tasks have to themselves: in arrival order somebody waits for each record, and the process's other threads
+// keep off them. A replay is faster where they may use them.
+std::vector<int> reserved_cpus(const PipelineConfig& config, const RuntimePlan& plan);
+
 // How many partitions the pipeline of this log has.
 std::int32_t partitions_of(const TopicLog& log);
 

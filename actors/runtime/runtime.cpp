@@ -74,6 +74,8 @@ Result<void> Runtime::result() const {
   return {};
 }
 
+bool Runtime::assigned() const { return impl_->board.assigned.load(std::memory_order_acquire); }
+
 TaskStatuses Runtime::statuses() const { return impl_->board.all(); }
 
 std::vector<std::string> Runtime::warnings() const {

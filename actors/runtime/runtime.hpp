@@ -44,6 +44,8 @@ class Runtime {
   // After the end: the first error a task gave up with.
   Result<void> result() const;
 
+  // What this process is to run has been said; before that it has no statuses, or not all.
+  bool assigned() const;
   TaskStatuses statuses() const;
   std::vector<std::string> warnings() const;  // Those of tasks included.
 

@@ -32,6 +32,7 @@ class Supervisor {
       const Child& child = state.children[i];
       give_role(i, owned(child.partition()) ? Role::kOwner : child.wanted == Role::kOwner ? Role::kNone : child.wanted);
     }
+    board_.assigned.store(true, std::memory_order_release);
     finish_if_done();
   }
 

@@ -118,6 +118,7 @@ class StatusBoard {
     return statuses_;
   }
   Warnings warnings;
+  std::atomic<bool> assigned{false};  // What runs here has been said, and has its statuses.
 
  private:
   mutable std::mutex mutex_;

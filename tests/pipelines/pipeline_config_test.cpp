@@ -299,6 +299,41 @@ TEST(ConfigSet, NamesTheSetThatWasWrong) {
   EXPECT_EQ(check.problems.back().suggestion, "gate");
 }
 
+TEST(PipelineConfig, HttpListensOnThisMachineUnlessThereIsAToken) {
+  const auto read = [](const std::vector<std::string>& sets) { return parse_config(kSmall, "s.yaml", sets); };
+  const ConfigCheck plain = read({});
+  EXPECT_EQ(plain.config.http.listen, (Endpoint{"127.0.0.1", 0}));
+  EXPECT_FALSE(plain.config.http.token.given());
+  EXPECT_FALSE(read({"http.listen=off"}).config.http.listen.has_value());
+  EXPECT_EQ(read({"http.listen=localhost:9464"}).config.http.listen, (Endpoint{"127.0.0.1", 9464}));
+  EXPECT_TRUE(read({"http.listen=0.0.0.0:9464", "http.token=file:/run/secrets/token"}).ok());
+  EXPECT_EQ(read({"http.listen=[::]:9464"}).problems.size(), 1u);  // YAML takes it for a list.
+  const ConfigCheck open = read({"http.listen=\"[::]:9464\""});
+  ASSERT_EQ(open.problems.size(), 1u) << open.text();
+  EXPECT_EQ(open.problems[0].key, "http.token");
+  for (const char* wrong : {"http.listen=9464", "http.listen=example.org:80", "http.listen=on", "http.port=9464"})
+    EXPECT_EQ(read({wrong}).problems.size(), 1u) << wrong;
+  for (const char* shown : {"http.listen=off", "http={listen: 127.0.0.1:9464, token: env:T}"}) {
+    const ConfigCheck first = read({shown});
+    ASSERT_TRUE(first.ok()) << first.text();
+    const ConfigCheck second = parse_config(to_yaml(first.config), "printed");
+    ASSERT_TRUE(second.ok()) << second.text();
+    EXPECT_EQ(second.config.http, first.config.http);
+  }
+}
+
+TEST(PipelineConfig, ASecretInTheConfigIsRefusedWithoutBeingShown) {
+  for (const std::string set : {"http.token=hunter2", "http={token: hunter2}", "http.token=[hunter2]"}) {
+    const ConfigCheck check = parse_config(kSmall, "s.yaml", {set});
+    ASSERT_EQ(check.problems.size(), 1u) << set;
+    EXPECT_EQ(check.problems[0].key, "http.token");
+    EXPECT_EQ(check.text().find("hunter2"), std::string::npos) << check.text();
+  }
+  const ConfigCheck in_file = parse_config(std::string(kSmall) + "http: {token: hunter2}\n", "s.yaml");
+  ASSERT_EQ(in_file.problems.size(), 1u) << in_file.text();
+  EXPECT_EQ(in_file.text().find("hunter2"), std::string::npos) << in_file.text();
+}
+
 TEST(ConfigPrint, LeavesOutOutcomesWhereTheLinesCarryTheirLabel) {
   const ConfigCheck first = parse_config("version: 1\nname: a\nschema:\n  logs: {id: i, time: t, label: y, fields: [{name: x}]}\n", "a.yaml");
   ASSERT_TRUE(first.ok()) << first.text();
