@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that a job needs and that are missing. Quick, and no root needed, when all are there.
 #
-#   scripts/install_dependencies.sh [--list] [build|test|format|tidy|data|bench|kafka|peers]...      (default: build)
+#   scripts/install_dependencies.sh [--list] [build|test|format|tidy|data|bench|kafka|peers|runtime]...      (default: build)
 #
 # build: what CMake asks for (library, program, tests, benchmarks)   test: and what the tests run
 # bench, data: and Python       format, tidy: and clang's tools      kafka: and what scripts/kafka.sh needs
 # peers: and what builds other stream engines' jobs (bench/peers)
+# runtime: only what a built program needs on another machine; it alone does without build
 # --list: only print the names
 set -euo pipefail
 
@@ -15,30 +16,39 @@ build=(
   librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 # The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.
-test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema)
+test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema python3-yaml)
 format=(clang-format-14)
 tidy=(clang-tidy-14)
 data=(python3 python3-venv)
 kafka=(kcat maven openjdk-17-jdk-headless openssl)  # The JDK, for the tests: docs/clients/*.java are run from their source.
 peers=(maven openjdk-17-jdk-headless)
+# The libraries that the program names, and whom to trust with TLS.
+runtime=(
+  ca-certificates libc6 libcaf-core0.17 libgcc-s1 libisal2 liblz4-1 librdkafka1 librocksdb7.8 libsimdjson14 libstdc++6 libxxhash0
+  libyaml-cpp0.7 libzstd1
+)
 bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 
 list=no
-packages=("${build[@]}")
+packages=()
 for group in "$@"; do
   case "$group" in
     --list) list=yes ;;
-    build) ;;
-    test | format | tidy | data | bench | kafka | peers)
+    build | runtime)
       declare -n more="$group"
       packages+=("${more[@]}")
       ;;
+    test | format | tidy | data | bench | kafka | peers)
+      declare -n more="$group"
+      packages+=("${build[@]}" "${more[@]}")
+      ;;
     *)
-      echo "install_dependencies: unknown group '$group': expected build, test, format, tidy, data, bench, kafka or peers" >&2
+      echo "install_dependencies: unknown group '$group': expected build, test, format, tidy, data, bench, kafka, peers or runtime" >&2
       exit 2
       ;;
   esac
 done
+[ ${#packages[@]} -gt 0 ] || packages=("${build[@]}")
 mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
 
 if [ "$list" = yes ]; then
