@@ -2,9 +2,8 @@
 
 #include <lz4.h>
 
-#include <algorithm>
-
 #include "core/base/crc32c.hpp"
+#include "storage/positions.hpp"
 
 namespace weir {
 namespace {
@@ -47,32 +46,6 @@ std::string name_of_topic(char byte) {
 }
 
 std::string describe_task(const TaskSpec& task) { return printable(task.name) + "/" + std::to_string(task.partition.value); }
-
-void append_positions(const Positions& positions, ByteBuffer& out) {
-  out.append_varint(positions.size());
-  for (const Position& p : positions) {
-    out.append(static_cast<char>(p.input));
-    out.append_varint(static_cast<std::uint32_t>(p.partition.value));
-    out.append_varint(static_cast<std::uint64_t>(p.next.value));
-    out.append_varint(p.cursor);
-  }
-}
-
-bool read_positions(ByteReader& reader, Positions& positions) {
-  const std::uint64_t count = reader.varint();
-  positions.clear();
-  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
-    Position p;
-    const auto input = reader.fixed<std::uint8_t>();
-    p.input = static_cast<InputId>(input);
-    p.partition = PartitionId(static_cast<std::int32_t>(reader.varint()));
-    p.next = Offset(static_cast<std::int64_t>(reader.varint()));
-    p.cursor = reader.varint();
-    if (input >= kInputCount) return false;
-    positions.push_back(p);
-  }
-  return reader.ok();
-}
 
 std::string to_string(const ByteBuffer& buffer) { return std::string(buffer.view()); }
 
@@ -251,12 +224,7 @@ bool decode(std::string_view body, PartitionEntry& entry) {
 std::string encode(const TaskEntry& entry) {
   ByteBuffer out;
   out.append_varint(entry.last_commit.value);
-  out.append_varint(static_cast<std::uint64_t>(std::count_if(entry.attempts.begin(), entry.attempts.end(), [](std::uint32_t n) { return n > 0; })));
-  for (std::size_t input = 0; input < kInputCount; ++input) {
-    if (entry.attempts[input] == 0) continue;
-    out.append_fixed(static_cast<std::uint8_t>(input));
-    out.append_varint(entry.attempts[input]);
-  }
+  append_attempts(entry.attempts, out);
   append_positions(entry.positions, out);
   return to_string(out);
 }
@@ -264,29 +232,7 @@ std::string encode(const TaskEntry& entry) {
 bool decode(std::string_view body, TaskEntry& entry) {
   ByteReader reader(body);
   entry.last_commit = CommitId(reader.varint());
-  entry.attempts = {};
-  const std::uint64_t attempted = reader.varint();
-  if (attempted > kInputCount) return false;
-  for (std::uint64_t i = 0; i < attempted; ++i) {
-    const auto input = reader.fixed<std::uint8_t>();
-    if (input >= kInputCount) return false;
-    entry.attempts[input] = static_cast<std::uint32_t>(reader.varint());
-  }
-  return read_positions(reader, entry.positions) && reader.finished();
-}
-
-std::string encode(const OrderOfCommit& entry) {
-  ByteBuffer out;
-  append_positions(entry.positions, out);
-  out.append(entry.order);
-  return to_string(out);
-}
-
-bool decode(std::string_view body, OrderOfCommit& entry) {
-  ByteReader reader(body);
-  if (!read_positions(reader, entry.positions)) return false;
-  entry.order = reader.rest();
-  return true;
+  return read_attempts(reader, entry.attempts) && read_positions(reader, entry.positions) && reader.finished();
 }
 
 void append_batch(const BatchHeader& header, std::string_view records, ByteBuffer& out) {

@@ -84,14 +84,6 @@ struct TaskEntry {
 std::string encode(const TaskEntry& entry);
 bool decode(std::string_view body, TaskEntry& entry);
 
-// The order of one commit, with the positions after it: they tell when its inputs have left retention.
-struct OrderOfCommit {
-  Positions positions;
-  std::string_view order;
-};
-std::string encode(const OrderOfCommit& entry);
-bool decode(std::string_view body, OrderOfCommit& entry);
-
 struct BatchHeader {
   std::uint32_t count = 0;
   std::int64_t append_time_us = 0;

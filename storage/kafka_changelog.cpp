@@ -1,37 +1,10 @@
 #include "storage/kafka_changelog.hpp"
 
-#include <algorithm>
-
 #include "core/base/crc32c.hpp"
+#include "storage/positions.hpp"
 
 namespace weir {
 namespace {
-
-void append_positions(const Positions& positions, ByteBuffer& out) {
-  out.append_varint(positions.size());
-  for (const Position& p : positions) {
-    out.append_fixed(static_cast<std::uint8_t>(p.input));
-    out.append_varint(static_cast<std::uint32_t>(p.partition.value));
-    out.append_varint(static_cast<std::uint64_t>(p.next.value));
-    out.append_varint(p.cursor);
-  }
-}
-
-bool read_positions(ByteReader& reader, Positions& positions) {
-  const std::uint64_t count = reader.varint();
-  positions.clear();
-  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
-    Position p;
-    const auto input = reader.fixed<std::uint8_t>();
-    if (input >= kInputCount) return false;
-    p.input = static_cast<InputId>(input);
-    p.partition = PartitionId(static_cast<std::int32_t>(reader.varint()));
-    p.next = Offset(static_cast<std::int64_t>(reader.varint()));
-    p.cursor = reader.varint();
-    positions.push_back(p);
-  }
-  return reader.ok();
-}
 
 std::string numbered_key(std::string_view letter, std::uint64_t number) {
   std::string out(letter);
@@ -82,12 +55,7 @@ Result<std::string_view> unseal_changelog(std::string_view key, std::string_view
 void encode(const ChangelogTaskEntry& entry, ByteBuffer& out) {
   out.append_fixed(entry.owner);
   out.append_varint(entry.last_commit.value);
-  out.append_varint(static_cast<std::uint64_t>(std::ranges::count_if(entry.attempts, [](std::uint32_t n) { return n > 0; })));
-  for (std::size_t input = 0; input < kInputCount; ++input) {
-    if (entry.attempts[input] == 0) continue;
-    out.append_fixed(static_cast<std::uint8_t>(input));
-    out.append_varint(entry.attempts[input]);
-  }
+  append_attempts(entry.attempts, out);
   for (const std::uint64_t value : {entry.bundles.oldest, entry.bundles.next, entry.bundles.bytes, entry.bundles.live_bytes}) out.append_varint(value);
   append_positions(entry.positions, out);
 }
@@ -96,28 +64,9 @@ bool decode(std::string_view body, ChangelogTaskEntry& entry) {
   ByteReader reader(body);
   entry.owner = reader.fixed<std::uint64_t>();
   entry.last_commit = CommitId(reader.varint());
-  entry.attempts = {};
-  const std::uint64_t attempted = reader.varint();
-  if (attempted > kInputCount) return false;
-  for (std::uint64_t i = 0; i < attempted; ++i) {
-    const auto input = reader.fixed<std::uint8_t>();
-    if (input >= kInputCount) return false;
-    entry.attempts[input] = static_cast<std::uint32_t>(reader.varint());
-  }
+  if (!read_attempts(reader, entry.attempts)) return false;
   for (std::uint64_t* value : {&entry.bundles.oldest, &entry.bundles.next, &entry.bundles.bytes, &entry.bundles.live_bytes}) *value = reader.varint();
   return read_positions(reader, entry.positions) && reader.finished();
-}
-
-void encode(const ChangelogOrderEntry& entry, ByteBuffer& out) {
-  append_positions(entry.positions, out);
-  out.append(entry.order);
-}
-
-bool decode(std::string_view body, ChangelogOrderEntry& entry) {
-  ByteReader reader(body);
-  if (!read_positions(reader, entry.positions)) return false;
-  entry.order = reader.rest();
-  return true;
 }
 
 void encode(const LocalStamp& stamp, ByteBuffer& out) {

@@ -1,8 +1,8 @@
 #pragma once
-// The bytes of a task's changelog partition and of its copy in the local store (docs/formats.md §7). Free of librdkafka.
+// The bytes of a task's changelog partition and of its copy in the local store (docs/formats.md §8). Free of librdkafka.
 //
 // Keys: 'b' and a number (u64, big-endian) a piece of a commit's changes of state (changelog_bundle.hpp); 't' the task entry;
-// 'o' and a commit (u64, big-endian) its order. A tombstone erases the key. Every value is sealed: CRC32C u32 over key, version
+// 'o' and a commit (u64, big-endian) its order (OrderOfCommit). A tombstone erases the key. Every value is sealed: CRC32C u32 over key, version
 // and body; version u8; body. The local store holds 's' and a state key with its value, the other keys but 'b' with their
 // bodies, and under '!' the stamp: how much of which changelog it holds.
 //
@@ -60,13 +60,6 @@ struct ChangelogTaskEntry {
 };
 void encode(const ChangelogTaskEntry& entry, ByteBuffer& out);
 bool decode(std::string_view body, ChangelogTaskEntry& entry);
-
-struct ChangelogOrderEntry {
-  Positions positions;  // After the commit: they tell when its inputs have left retention.
-  std::string_view order;
-};
-void encode(const ChangelogOrderEntry& entry, ByteBuffer& out);
-bool decode(std::string_view body, ChangelogOrderEntry& entry);
 
 struct LocalStamp {
   std::string cluster;        // Of the brokers.

@@ -144,7 +144,7 @@ class KafkaTaskStore final : public TaskStore {
     CHECK(local_ != nullptr);
     Result<void> decoded;
     TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
-      ChangelogOrderEntry entry;
+      OrderOfCommit entry;
       if (!decode(body, entry)) {
         decoded = malformed("an order entry");
         return false;
@@ -423,11 +423,8 @@ class KafkaTaskStore final : public TaskStore {
       rewrite_next_.bytes_since += run_.size();
     }
     forget_bundles(next.bundles);
-    if (const std::string_view order = transaction.order.bytes(); !order.empty()) {
-      body_.clear();
-      encode(ChangelogOrderEntry{next.positions, order}, body_);
-      add_change(changelog_order_key(next.last_commit), body_.view());
-    }
+    if (const std::string_view order = transaction.order.bytes(); !order.empty())
+      add_change(changelog_order_key(next.last_commit), encode(OrderOfCommit{next.positions, order}));
     for (const std::string& key : forgotten) {
       add_tombstone(key);
       changes_local_.erase("", key);
@@ -523,7 +520,7 @@ class KafkaTaskStore final : public TaskStore {
     };
     bool all = true;
     TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
-      ChangelogOrderEntry entry;
+      OrderOfCommit entry;
       if (!decode(body, entry) || !inputs_are_gone(entry.positions, begin_of)) return false;
       out.emplace_back(key);
       all = out.size() < kForgottenMax;

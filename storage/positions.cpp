@@ -41,6 +41,67 @@ bool inputs_are_gone(const Positions& positions, const std::function<std::option
   return any;
 }
 
+void append_positions(const Positions& positions, ByteBuffer& out) {
+  out.append_varint(positions.size());
+  for (const Position& p : positions) {
+    out.append_fixed(static_cast<std::uint8_t>(p.input));
+    out.append_varint(static_cast<std::uint32_t>(p.partition.value));
+    out.append_varint(static_cast<std::uint64_t>(p.next.value));
+    out.append_varint(p.cursor);
+  }
+}
+
+bool read_positions(ByteReader& reader, Positions& positions) {
+  const std::uint64_t count = reader.varint();
+  positions.clear();
+  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+    Position p;
+    const auto input = reader.fixed<std::uint8_t>();
+    if (input >= kInputCount) return false;
+    p.input = static_cast<InputId>(input);
+    p.partition = PartitionId(static_cast<std::int32_t>(reader.varint()));
+    p.next = Offset(static_cast<std::int64_t>(reader.varint()));
+    p.cursor = reader.varint();
+    positions.push_back(p);
+  }
+  return reader.ok();
+}
+
+void append_attempts(const Attempts& attempts, ByteBuffer& out) {
+  out.append_varint(static_cast<std::uint64_t>(std::ranges::count_if(attempts, [](std::uint32_t n) { return n > 0; })));
+  for (std::size_t input = 0; input < kInputCount; ++input) {
+    if (attempts[input] == 0) continue;
+    out.append_fixed(static_cast<std::uint8_t>(input));
+    out.append_varint(attempts[input]);
+  }
+}
+
+bool read_attempts(ByteReader& reader, Attempts& attempts) {
+  attempts = {};
+  const std::uint64_t attempted = reader.varint();
+  if (attempted > kInputCount) return false;
+  for (std::uint64_t i = 0; i < attempted; ++i) {
+    const auto input = reader.fixed<std::uint8_t>();
+    if (input >= kInputCount) return false;
+    attempts[input] = static_cast<std::uint32_t>(reader.varint());
+  }
+  return reader.ok();
+}
+
+std::string encode(const OrderOfCommit& entry) {
+  ByteBuffer out;
+  append_positions(entry.positions, out);
+  out.append(entry.order);
+  return std::string(out.view());
+}
+
+bool decode(std::string_view body, OrderOfCommit& entry) {
+  ByteReader reader(body);
+  if (!read_positions(reader, entry.positions)) return false;
+  entry.order = reader.rest();
+  return true;
+}
+
 void assign_rest(const RecordBatch& batch, Offset from, RecordBatch& out) {
   ByteReader reader(batch.bytes());
   Record record;

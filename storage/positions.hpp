@@ -4,7 +4,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "core/base/byte_buffer.hpp"
 #include "core/base/result.hpp"
 #include "core/records/transaction.hpp"
 #include "storage/topic_log.hpp"
@@ -19,6 +21,20 @@ Topic topic_of(InputId input);
 // True if every input that a commit had consumed up to `positions` has left retention. `begin_of`: the oldest offset kept;
 // nullopt: an input that is no longer there, or compacted and so never complete, does not count. False if none counts.
 bool inputs_are_gone(const Positions& positions, const std::function<std::optional<Offset>(const Position&)>& begin_of);
+
+// As they are stored (docs/formats.md §3). Reading gives false on malformed bytes.
+void append_positions(const Positions& positions, ByteBuffer& out);
+bool read_positions(ByteReader& reader, Positions& positions);
+void append_attempts(const Attempts& attempts, ByteBuffer& out);
+bool read_attempts(ByteReader& reader, Attempts& attempts);
+
+// The order of one commit, with the positions after it: they tell when its inputs have left retention.
+struct OrderOfCommit {
+  Positions positions;
+  std::string_view order;
+};
+std::string encode(const OrderOfCommit& entry);
+bool decode(std::string_view body, OrderOfCommit& entry);
 
 // The records of `batch` from offset `from` on. REQUIRES: batch.base() <= from, from < its end, well-formed bytes.
 void assign_rest(const RecordBatch& batch, Offset from, RecordBatch& out);

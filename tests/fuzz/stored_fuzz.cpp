@@ -6,6 +6,7 @@
 
 #include "core/records/codec.hpp"
 #include "storage/embedded_keys.hpp"
+#include "storage/positions.hpp"
 #include "tests/fuzz/fuzz_support.hpp"
 
 namespace {

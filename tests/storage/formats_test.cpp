@@ -4,6 +4,7 @@
 #include <map>
 
 #include "storage/embedded_keys.hpp"
+#include "storage/positions.hpp"
 #include "tests/storage/storage_support.hpp"
 
 namespace weir {
