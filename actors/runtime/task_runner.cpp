@@ -52,6 +52,8 @@ Result<void> TaskRunner::open() {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     input.plan = &plan_.inputs[i];
+    input.met = !input.plan->parsed;  // Only a parser can be killed by it.
+    unmet_ += input.met ? 0 : 1;
     input.status = &status_.inputs.of(input.plan->input, input.plan->partition, input.plan->open_source ? std::string() : input.plan->topic_name);
     input.status->begin(clock_.wall_us());
     const std::uint32_t attempts = recovered.attempts[static_cast<std::size_t>(input.plan->input)];
@@ -177,9 +179,10 @@ bool TaskRunner::sources_ended() {
 // before the record's turn: so it is an attempt, and taken back once it is survived. False: a commit must end first.
 Result<bool> TaskRunner::meet_first_records() {
   for (Input& input : inputs_) {
-    if (input.met || !input.plan->parsed || input.queue->waiting() == 0) continue;
+    if (input.met || input.queue->waiting() == 0) continue;
     if (slot_.in_flight()) return false;
     input.met = true;
+    --unmet_;
     if (input.poisoned) {
       input.queue->refuse_next(poison_refusal());
       continue;
@@ -335,8 +338,10 @@ Result<Turn> TaskRunner::turn() {
   while (!stopping && done < kTurnRecords) {
     // Credit: while one transaction is being written, the other grows to a bound and then waits.
     if (slot_.in_flight() && (careful_left_ > 0 || full())) break;
-    TRY_ASSIGN(const bool met, meet_first_records());
-    if (!met) break;
+    if (unmet_ > 0) {
+      TRY_ASSIGN(const bool met, meet_first_records());
+      if (!met) break;
+    }
     InputQueue* queue = choose();
     if (queue == nullptr) {
       if (!declare_idle(now)) break;

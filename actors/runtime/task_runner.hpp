@@ -99,6 +99,7 @@ class TaskRunner final : public Runner {
   std::int64_t last_commit_ns_ = 0;    // When the last transaction was handed over.
   std::size_t arrival_turn_ = 0;       // Order by arrival: whose turn it is,
   std::uint64_t arrival_left_ = 0;     // and for how many more records.
+  std::size_t unmet_ = 0;              // Inputs whose first record of this start has not come.
   std::uint64_t careful_left_ = 0;     // Records to commit one by one, after starts that did not come far.
   std::uint64_t unsettled_left_ = 0;   // Records until this start has come far enough to count against none.
   std::uint32_t attempts_left_ = 0;    // Until then: what its commits leave to count.
