@@ -55,6 +55,36 @@ class Figures {
   std::string rows_;
 };
 
+// A pipeline named "restart" whose state grows with its events: aggregates over windows by four keys that hardly ever come twice,
+// and rows that wait for outcomes which never come.
+inline constexpr const char* kKeyedStateConfig = R"(version: 1
+name: restart
+schema:
+  logs:
+    format: json
+    id: id
+    time: ts
+    time_format: micros
+    fields:
+      - {name: user, kind: hashed_text}
+      - {name: device, kind: hashed_text}
+      - {name: address, kind: hashed_text}
+      - {name: page, kind: hashed_text}
+      - {name: amount, kind: number}
+  outcomes: {time: ts, label: label}
+features:
+  - {aggregate: mean, of: amount, by: [user], window: 1 h}
+  - {aggregate: rate, of: events, by: [user], window: 1 h}
+  - {aggregate: mean, of: amount, by: [device], window: 1 h}
+  - {aggregate: rate, of: events, by: [device], window: 1 h}
+  - {aggregate: mean, of: amount, by: [address], window: 1 h}
+  - {aggregate: rate, of: events, by: [address], window: 1 h}
+  - {aggregate: mean, of: amount, by: [page], window: 1 h}
+  - {aggregate: rate, of: events, by: [page], window: 1 h}
+join: {wait: 30 days, rows_max: 100000000}
+order: arrival
+)";
+
 // An empty directory of that name under the build's bench-data; what was there is gone.
 std::string scratch(std::string_view name);
 void remove(const std::string& directory);

@@ -74,42 +74,10 @@ void start(const KafkaBroker& broker, const Scale& scale, const std::string& nam
   figures.add(name + ", start to first committed prediction", median(seconds), "s");
 }
 
-// As restart_bench: aggregates over windows by four keys that hardly ever come twice, and rows that wait for outcomes which
-// never come.
-constexpr const char* kRestartConfig = R"(version: 1
-name: restart
-schema:
-  logs:
-    format: json
-    id: id
-    time: ts
-    time_format: micros
-    fields:
-      - {name: user, kind: hashed_text}
-      - {name: device, kind: hashed_text}
-      - {name: address, kind: hashed_text}
-      - {name: page, kind: hashed_text}
-      - {name: amount, kind: number}
-  outcomes: {time: ts, label: label}
-features:
-  - {aggregate: mean, of: amount, by: [user], window: 1 h}
-  - {aggregate: rate, of: events, by: [user], window: 1 h}
-  - {aggregate: mean, of: amount, by: [device], window: 1 h}
-  - {aggregate: rate, of: events, by: [device], window: 1 h}
-  - {aggregate: mean, of: amount, by: [address], window: 1 h}
-  - {aggregate: rate, of: events, by: [address], window: 1 h}
-  - {aggregate: mean, of: amount, by: [page], window: 1 h}
-  - {aggregate: rate, of: events, by: [page], window: 1 h}
-predictions: {count: true}
-join: {wait: 30 days, rows_max: 100000000}
-order: arrival
-log: {kind: kafka, brokers: "127.0.0.1:19092"}
-)";
-
 void restart(const KafkaBroker& broker, const Scale& scale, Figures& figures) {
   note("Kafka, restart: making state of " + std::to_string(scale.fill) + " events");
   const std::string config = scratch("kafka-restart") + "/restart.yaml";
-  write_file(config, kRestartConfig);
+  write_file(config, std::string(kKeyedStateConfig) + "predictions: {count: true}\nlog: {kind: kafka, brokers: \"127.0.0.1:19092\"}\n");
   RestartLoad load;
   load.seconds_before = 3.0;
   load.kills = 3;

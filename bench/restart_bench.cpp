@@ -16,33 +16,6 @@
 namespace weir::bench {
 namespace {
 
-constexpr const char* kConfig = R"(version: 1
-name: restart
-schema:
-  logs:
-    format: json
-    id: id
-    time: ts
-    time_format: micros
-    fields:
-      - {name: user, kind: hashed_text}
-      - {name: device, kind: hashed_text}
-      - {name: address, kind: hashed_text}
-      - {name: page, kind: hashed_text}
-      - {name: amount, kind: number}
-  outcomes: {time: ts, label: label}
-features:
-  - {aggregate: mean, of: amount, by: [user], window: 1 h}
-  - {aggregate: rate, of: events, by: [user], window: 1 h}
-  - {aggregate: mean, of: amount, by: [device], window: 1 h}
-  - {aggregate: rate, of: events, by: [device], window: 1 h}
-  - {aggregate: mean, of: amount, by: [address], window: 1 h}
-  - {aggregate: rate, of: events, by: [address], window: 1 h}
-  - {aggregate: mean, of: amount, by: [page], window: 1 h}
-  - {aggregate: rate, of: events, by: [page], window: 1 h}
-join: {wait: 30 days, rows_max: 100000000}
-order: arrival
-)";
 constexpr std::int64_t kFirstUs = 1'700'000'000'000'000;
 
 class Events {
@@ -77,7 +50,7 @@ double state_bytes(const std::string& data) {
 void run(std::int64_t events_wanted) {
   const std::string data = scratch("restart");
   const std::string config = data + "/restart.yaml";
-  write_file(config, kConfig);
+  write_file(config, kKeyedStateConfig);
   Events events;
   ServedWeir weir(config, data);
   const auto marker = [&](const std::string& name) {
