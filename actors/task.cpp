@@ -6,7 +6,6 @@ namespace weir {
 namespace {
 
 constexpr std::size_t slot(InputId input) { return static_cast<std::size_t>(input); }
-constexpr std::string_view kRuntimePrefix = "runtime/";
 
 }  // namespace
 

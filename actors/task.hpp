@@ -16,6 +16,7 @@
 
 namespace weir {
 
+
 class Task final : private Output {
  public:
   Task(std::string name, PartitionId partition, std::vector<std::unique_ptr<Stage>> stages);

@@ -20,6 +20,10 @@ Result<int> run_command(const RunArguments& arguments) {
   options.stop = &stop_on_signals();
   Progress progress(!arguments.quiet && ::isatty(STDERR_FILENO) != 0);
   options.on_progress = [&](const RunProgress& now) { progress.show(now); };
+  options.on_warning = [&](const std::string& warning) {
+    progress.clear();
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  };
   HttpApi api(config);
   TRY_ASSIGN(std::unique_ptr<HttpServer> http, start_http(config, api));  // Before anything is opened: who asks whether it is ready gets an answer.
   std::unique_ptr<ControlServer> server;
@@ -53,7 +57,6 @@ Result<int> run_command(const RunArguments& arguments) {
   progress.clear();
   if (!summary.ok()) return summary.error();
   if (kept) TRY(remember_run(config.data_dir, *summary));
-  for (const std::string& warning : summary->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   if (!arguments.quiet) {
     const RunProgress& total = summary->total;
     char line[256];

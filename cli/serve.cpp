@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "actors/runtime/memory_lock.hpp"
 #include "cli/data_access.hpp"
@@ -137,6 +138,9 @@ Result<void> answer(RunningPipeline& pipeline, const std::string& http, std::str
     inputs.data_dir = pipeline.config().data_dir;
     inputs.run = pipeline.summary();
     TRY_ASSIGN(inputs.outcomes_consumed, outcomes_consumed(pipeline));
+    for (const auto& status : pipeline.statuses())
+      if (status->task == kInferenceTask)
+        for (const InputId input : {InputId::kLogs, InputId::kOutcomes}) inputs.lost += status->lost[static_cast<std::size_t>(input)];
     TRY_ASSIGN(Report report, make_report(pipeline.log(), inputs));
     report.running = true;
     return connection.send(FrameKind::kEnd, flag_of(request, "json") ? report_json(report) + "\n" : report_text(report, inputs.data_dir));
@@ -162,10 +166,13 @@ std::string status_json(RunningPipeline& pipeline, const std::string& http) {
   bool first = true;
   for (const auto& status : pipeline.statuses()) {
     const TaskPhase phase = status->phase;
+    const std::string stall = status->stall();
+    const std::uint64_t lost = std::accumulate(status->lost.begin(), status->lost.end(), std::uint64_t(0));
     out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"partition\":" + std::to_string(status->partition.value) + ",\"phase\":" + json_text(name_of(phase)) +
            ",\"starts\":" + std::to_string(status->starts) + ",\"records\":" + std::to_string(status->records) +
            ",\"commits\":" + std::to_string(status->commits) + ",\"restarts\":" + std::to_string(status->restarts) +
            ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) +
+           ",\"lost\":" + std::to_string(lost) + ",\"stalled\":" + (stall.empty() ? "null" : json_text(stall)) +
            ",\"standby_lag\":" + (phase == TaskPhase::kStandby ? std::to_string(status->standby_lag) : "null");
     if (overview.ok())
       for (const TaskOverview& task : overview->tasks)

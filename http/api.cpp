@@ -30,7 +30,7 @@ HttpAnswer status_answer(bool good, std::string_view status, const std::string& 
 
 std::string task_json(const TaskStatus& status) {
   return "{\"task\":" + json_text(status.task) + ",\"partition\":" + std::to_string(status.partition.value) + ",\"phase\":" + json_text(name_of(status.phase.load())) +
-         ",\"stalled\":" + (status.stalled.load() ? "true" : "false") + ",\"restarts\":" + std::to_string(status.restarts.load()) + "}";
+         ",\"stalled\":" + (status.stall().empty() ? "false" : "true") + ",\"restarts\":" + std::to_string(status.restarts.load()) + "}";
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ HttpAnswer HttpApi::health(bool details) const {
   if (pipeline_ == nullptr) return status_answer(true, ended_ ? "stopping" : "starting", "");
   std::string stalled;
   for (const auto& status : pipeline_->statuses())
-    if (status->stalled.load()) stalled += (stalled.empty() ? "" : ",") + task_json(*status);
+    if (!status->stall().empty()) stalled += (stalled.empty() ? "" : ",") + task_json(*status);
   return status_answer(stalled.empty(), stalled.empty() ? "ok" : "stalled", details ? stalled : "");
 }
 

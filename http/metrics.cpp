@@ -151,7 +151,7 @@ void append_model(PrometheusText& out, Writer& w, const PipelineConfig& config) 
 void append_tasks(PrometheusText& out, Writer& w, const RunningPipeline& pipeline) {
   w.gauge("weir_task_running", "1: recovered and running; 0: starting, or ended; of tasks whose partition is this process's.", w.all(),
           [](const TaskStatus& s) { return std::uint64_t(s.phase.load() == TaskPhase::kRunning); });
-  w.gauge("weir_task_stalled", "1: records wait and none has been processed for half a minute.", w.all(), [](const TaskStatus& s) { return std::uint64_t(s.stalled.load()); });
+  w.gauge("weir_task_stalled", "1: it waits for the log, or records wait for it, for longer than log.stall_after.", w.all(), [](const TaskStatus& s) { return std::uint64_t(!s.stall().empty()); });
   w.counter("weir_task_restarts_total", "Starts after a failure.", w.all(), [](const TaskStatus& s) { return s.restarts.load(); });
   out.family("weir_standby_lag_records", Type::kGauge, "Changes of state, of a task that another process runs, that the copy here does not hold yet.");
   for (const TaskMetrics& task : w.all())

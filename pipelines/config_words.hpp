@@ -25,6 +25,7 @@ inline constexpr std::array<Word<Transform>, 2> kTransforms = {{{Transform::kNon
 inline constexpr std::array<Word<AgeFrom>, 2> kAgesFrom = {{{AgeFrom::kOutcome, "outcome"}, {AgeFrom::kEvent, "event"}}};
 inline constexpr std::array<Word<Learning>, 2> kLearning = {{{Learning::kCoupled, "coupled"}, {Learning::kFree, "free"}}};
 inline constexpr std::array<Word<OrderMode>, 3> kOrders = {{{OrderMode::kAuto, "auto"}, {OrderMode::kEventTime, "event_time"}, {OrderMode::kArrival, "arrival"}}};
+inline constexpr std::array<Word<Delivery>, 2> kDeliveries = {{{Delivery::kExactlyOnce, "exactly_once"}, {Delivery::kAtLeastOnce, "at_least_once"}}};
 inline constexpr std::array<Word<SyncMode>, 3> kSyncModes = {{{SyncMode::kAlways, "always"}, {SyncMode::kInterval, "interval"}, {SyncMode::kNever, "never"}}};
 inline constexpr std::array<Word<LogKind>, 3> kLogKinds = {{{LogKind::kEmbedded, "embedded"}, {LogKind::kMemory, "memory"}, {LogKind::kKafka, "kafka"}}};
 inline constexpr std::array<Word<KafkaProtocol>, 4> kProtocols = {{{KafkaProtocol::kPlaintext, "plaintext"}, {KafkaProtocol::kSsl, "ssl"}, {KafkaProtocol::kSaslPlaintext, "sasl_plaintext"}, {KafkaProtocol::kSaslSsl, "sasl_ssl"}}};

@@ -210,6 +210,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "sync", words::text_of(words::kSyncModes, c.sync));
   w.line(0, "sync_interval", duration_text(c.sync_interval));
   w.line(0, "backup_interval", duration_text(c.backup_interval));
+  w.line(0, "delivery", words::text_of(words::kDeliveries, c.delivery));
   w.line(0, "memory_budget", size_text(c.memory_budget));
   w.line(0, "max_line", size_text(c.max_line));
   w.line(0, "log", "");
@@ -217,6 +218,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "brokers", text(c.log.brokers));
   w.line(1, "partitions", std::to_string(c.log.partitions));
   w.line(1, "maintenance_interval", duration_text(c.log.maintenance_interval));
+  w.line(1, "stall_after", duration_text(c.log.stall_after));
   write_security(w, c.log.security);
   w.line(1, "properties", c.log.properties.empty() ? "{}" : "");
   for (const auto& [name, value] : c.log.properties) w.line(2, text(name), text(value));

@@ -1,6 +1,7 @@
 #include "pipelines/launcher.hpp"
 
 #include <limits>
+#include <set>
 
 #include "pipelines/recompute.hpp"
 #include "pipelines/running_pipeline.hpp"
@@ -12,7 +13,8 @@ namespace weir {
 namespace {
 
 constexpr Duration kProgressEvery = std::chrono::milliseconds(100);
-constexpr Duration kStopPollEvery = std::chrono::milliseconds(10);
+constexpr Duration kWarningsEvery = std::chrono::seconds(1);
+constexpr Duration kStopPollEvery = std::chrono::milliseconds(50);
 
 constexpr std::size_t kViolationTextsMax = 100;
 bool stopped(const std::atomic<int>* stop) { return stop != nullptr && stop->load() != 0; }
@@ -60,19 +62,29 @@ Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& 
   TRY_ASSIGN(auto pipeline, RunningPipeline::start(config, system_clock()));
   if (options.on_started) options.on_started(*pipeline);
   bool told_to_stop = false;
-  std::int64_t last_report = 0;
+  std::int64_t last_report = 0, last_look = 0;
+  std::set<std::string> warned;
+  const auto warn_of_new = [&] {
+    for (const std::string& warning : pipeline->warnings())
+      if (warned.insert(warning).second) options.on_warning(warning);
+  };
   while (!pipeline->wait(kStopPollEvery)) {
     if (!told_to_stop && stopped(options.stop)) {
       told_to_stop = true;
       pipeline->stop();
     }
     const std::int64_t now = system_clock().monotonic_ns();
+    if (options.on_warning && now - last_look >= kWarningsEvery.count() * 1000) {
+      last_look = now;
+      warn_of_new();
+    }
     if (options.on_progress && now - last_report >= kProgressEvery.count() * 1000) {
       last_report = now;
       options.on_progress(pipeline->progress());
     }
   }
   if (options.on_ending) options.on_ending();
+  if (options.on_warning) warn_of_new();
   TRY(pipeline->result());
   if (options.on_progress) options.on_progress(pipeline->progress());
   RunSummary summary = pipeline->summary();

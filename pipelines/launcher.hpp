@@ -42,6 +42,7 @@ struct RunSummary {
 struct RunOptions {
   const std::atomic<int>* stop = nullptr;  // Becomes non-zero: commit and leave (a signal handler sets it). Polled.
   std::function<void(const RunProgress&)> on_progress;  // From a thread of the pipeline, about 10 times a second.
+  std::function<void(const std::string&)> on_warning;   // Each one once, about when it comes.
   // Once the tasks run, and once they have ended (also after a failure), before the log is closed: what answers others
   // (control_socket) lives between the two.
   std::function<void(RunningPipeline&)> on_started;

@@ -325,8 +325,8 @@ void read_source(Section& parent, std::string_view key, SourceConfig& out) {
     parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' without files", "a file to follow");
   if (out.follow && (out.files.size() > 1 || (!out.files.empty() && out.files[0].find_first_of("*?[") != std::string::npos)))
     parent.findings().add(*s.node()->find("follow"), s.path_of("follow"), "'true' with several files or a glob", "one file, by its name; rotated ones beside it are found");
-  if (out.accept_loss && !out.follow)
-    parent.findings().add(*s.node()->find("accept_loss"), s.path_of("accept_loss"), "'true' without follow", "this key with follow: true");
+  if (out.accept_loss && !out.follow && !out.from_topic())
+    parent.findings().add(*s.node()->find("accept_loss"), s.path_of("accept_loss"), "'true' without follow", "this key with follow: true, or with a topic (no files)");
 }
 
 void read_field(Findings& findings, const YamlNode& node, const std::string& path, EventSchema& schema) {
@@ -920,6 +920,8 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
   if (config.standby > 0 && config.log.kind != LogKind::kKafka) findings.add(node({"standby"}), "standby", std::to_string(config.standby) + ", and a log that one process has to itself", "0, or log.kind: kafka");
   if (config.log.kind == LogKind::kKafka && config.log.brokers.empty())
     findings.add(node({"log", "kind"}), "log.brokers", "nothing beside log.kind: kafka", "where the brokers are, as in 127.0.0.1:9092");
+  if (config.log.kind != LogKind::kKafka && config.delivery == Delivery::kAtLeastOnce)
+    findings.warn(node({"delivery"}), "delivery", "'at_least_once' without log.kind: kafka", "exactly_once: the other logs know nothing else, and it costs nothing there");
   if (config.log.kind != LogKind::kKafka && !config.log.brokers.empty())
     findings.warn(node({"log", "brokers"}), "log.brokers", quoted(config.log.brokers) + ", which only log.kind: kafka uses", "log.kind: kafka, or no brokers");
   if (config.log.kind != LogKind::kKafka && (config.log.security != SecurityConfig() || !config.log.properties.empty()))
@@ -1045,6 +1047,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
     log.text("brokers", config.log.brokers);
     log.whole("partitions", config.log.partitions, 1u, kPartitionsMax);
     log.duration("maintenance_interval", config.log.maintenance_interval, std::chrono::milliseconds(1));
+    log.duration("stall_after", config.log.stall_after, std::chrono::milliseconds(1));
     read_security(log, config.log.security);
     if (const YamlNode* properties = log.get("properties")) read_properties(findings, *properties, "", config.log.properties);
     log.finish();
@@ -1088,6 +1091,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   root.word("sync", words::kSyncModes, config.sync);
   root.duration("sync_interval", config.sync_interval, Duration(1000));
   root.duration("backup_interval", config.backup_interval);
+  root.word("delivery", words::kDeliveries, config.delivery);
   root.size("memory_budget", config.memory_budget, std::uint64_t(1) << 20, std::uint64_t(1) << 44);
   read_placement(root, config.placement);
   if (root.text("process", config.process)) {

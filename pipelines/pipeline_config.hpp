@@ -29,7 +29,9 @@ namespace weir {
 struct SourceConfig {
   std::vector<std::string> files;  // Paths and globs, in order; relative to the working directory. Plain, gzip, zstd.
   bool follow = false;             // Goes on reading as the one file grows, through rotation and truncation.
-  bool accept_loss = false;        // follow: goes on where the file read before is gone, perhaps with lines never read.
+  // follow: goes on where the file read before is gone, perhaps with lines never read. Topic on Kafka: goes on where retention has
+  // taken records that were not read, and counts them.
+  bool accept_loss = false;
   bool standard_input = false;     // Key `stdin`.
   bool from_topic() const { return files.empty() && !standard_input; }
   bool ends() const { return !files.empty() && !follow; }  // A plain list of files: itself the input.
@@ -38,6 +40,7 @@ struct SourceConfig {
 
 enum class Learning : std::uint8_t { kCoupled, kFree };
 enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
+enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
 enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
 enum class GateKind : std::uint8_t { kConformal, kOff };
 enum class GatePolicy : std::uint8_t { kFlag, kBaseRate, kDrop };
@@ -151,7 +154,8 @@ struct LogConfig {
   SecurityConfig security;         // kKafka
   KafkaProperties properties;      // kKafka: others of the client's, as they are.
   std::uint32_t partitions = 1;    // Of every topic; each has its own tasks, state and model.
-  Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention.
+  Duration maintenance_interval = std::chrono::seconds(10);  // Between two looks at retention and, on Kafka, at the topics.
+  Duration stall_after = std::chrono::seconds(30);  // A task that waits so long for the log, or makes no progress while records wait, is reported.
   bool operator==(const LogConfig&) const = default;
 };
 
@@ -200,6 +204,7 @@ struct PipelineConfig {
   SyncMode sync = SyncMode::kInterval;
   Duration sync_interval = std::chrono::milliseconds(100);
   Duration backup_interval = std::chrono::minutes(10);  // 0: no backups.
+  Delivery delivery = Delivery::kExactlyOnce;  // Of the log on Kafka; the others know exactly once only.
   std::uint64_t memory_budget = std::uint64_t(64) << 20;
   std::uint64_t max_line = std::uint64_t(1) << 20;
 

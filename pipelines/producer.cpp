@@ -40,7 +40,7 @@ Result<Producer> Producer::open(const PipelineConfig& config, TopicLog& log, con
   TRY_ASSIGN(Partitioner logs, Partitioner::make(config.logs_schema, count));
   TRY_ASSIGN(Partitioner outcomes, Partitioner::make(config.outcomes_schema, count));
   Producer out(log, clock, std::move(logs), std::move(outcomes));
-  TRY_ASSIGN(out.store_, log.open_task({"produce", PartitionId(0)}));
+  TRY_ASSIGN(out.store_, log.open_task({"produce", PartitionId(0), /*writes_inputs=*/true}));
   TRY_ASSIGN([[maybe_unused]] const Recovered recovered, out.store_->recover());
   return out;
 }

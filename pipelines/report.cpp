@@ -8,6 +8,7 @@
 #include <limits>
 #include <sstream>
 
+#include "core/records/read_mark.hpp"
 #include "core/records/codec.hpp"
 #include "core/records/json_text.hpp"
 #include "core/stats/prequential.hpp"
@@ -262,11 +263,16 @@ Result<Report> make_report(TopicLog& log, const ReportInputs& inputs) {
   report.last_half = quality_of(rows, middle, report.regression);
 
   std::uint64_t consumed = inputs.outcomes_consumed.value_or(0);
+  report.lost = inputs.lost;
   for (std::size_t p = 0; !inputs.outcomes_consumed && p < partitions; ++p) {
     TRY_ASSIGN(const auto task, log.open_task({"inference", PartitionId(static_cast<std::int32_t>(p))}));
     TRY_ASSIGN(const Recovered recovered, task->recover());
     for (const Position& position : recovered.positions)
       if (position.input == InputId::kOutcomes) consumed += std::uint64_t(position.next.value);
+    for (const InputId input : {InputId::kLogs, InputId::kOutcomes}) {
+      TRY_ASSIGN(const std::uint64_t lost, lost_of(*recovered.state, input));
+      report.lost += lost;
+    }
   }
   const std::uint64_t settled = examples + report.unjoined + bad_outcomes;
   report.waiting = consumed > settled ? consumed - settled : 0;
@@ -300,6 +306,7 @@ std::string report_json(const Report& r) {
   if (r.model_versions.size() == 1) o.text_or_null("model_version", r.model_versions[0]);
   else o.texts_or_null("model_version", r.model_versions);
   o.count("steps_undone", r.steps_undone);
+  o.count("lost", r.lost);
   o.number("seconds", r.seconds);
   o.number("events_per_second", r.events_per_second);
   JsonObject half;

@@ -36,12 +36,14 @@ struct Report {
   std::vector<std::string> model_versions;         // By partition: of its newest prediction; empty: none yet.
   double seconds = 0.0, events_per_second = 0.0;   // Of the last run.
   std::uint64_t steps_undone = 0;                  // Training steps that were not finite; as of the last run.
+  std::uint64_t lost = 0;                          // Offsets of the sources' topics gone before they were read (accept_loss).
   LatencySummary tick, committed;                  // Of the last run; count 0: unknown.
   bool running = false;
 };
 
 struct ReportInputs {
-  std::optional<std::uint64_t> outcomes_consumed;  // Of the inference tasks together; unset: asked of the log.
+  std::optional<std::uint64_t> outcomes_consumed;  // Of the inference tasks together; unset: asked of the log, as is `lost` then.
+  std::uint64_t lost = 0;
   std::optional<RunSummary> run;                   // Unset: that of `run/last_run` under `data_dir`, if there is one.
   std::string data_dir;
 };

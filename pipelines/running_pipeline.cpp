@@ -43,9 +43,12 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
   out->started_ns_ = clock.monotonic_ns();
   out->last_retention_ns_ = out->started_ns_;
   out->last_backup_ns_ = out->started_ns_;
+  out->last_check_ns_ = out->started_ns_;
   plan.monitor_interval = std::min({Duration(std::chrono::seconds(1)), config.log.maintenance_interval,
                                     config.backup_interval.count() > 0 ? config.backup_interval : Duration::max()});
   plan.maintain = [pipeline = out.get()](const auto& statuses) { return pipeline->maintain(statuses); };
+  plan.check = [pipeline = out.get()] { return pipeline->check(); };
+  plan.stall_after = config.log.stall_after;
   out->runtime_ = std::make_unique<Runtime>(std::move(plan), *out->log_, clock);
   return out;
 }
@@ -82,10 +85,11 @@ RunProgress RunningPipeline::progress() const {
   return out;
 }
 
+std::vector<std::string> RunningPipeline::warnings() const { return runtime_->warnings(); }
+
 RunSummary RunningPipeline::summary() const {
   RunSummary out;
   out.total = progress();
-  out.warnings = runtime_->warnings();
   LatencyHistogram tick, arrival, committed;
   for (const auto& status : statuses()) {
     out.steps_undone += status->steps_undone;
@@ -94,6 +98,7 @@ RunSummary RunningPipeline::summary() const {
     arrival.merge(status->arrival);
     committed.merge(status->committed);
   }
+  out.warnings = warnings();
   out.tick = summary_of(tick);
   out.arrival = summary_of(arrival);
   out.committed = summary_of(committed);
@@ -123,6 +128,13 @@ Result<void> RunningPipeline::maintain(const TaskStatuses& statuses) {
     TRY_ASSIGN([[maybe_unused]] const std::string path, log_->backup(kBackupsKept));
   }
   return {};
+}
+
+Result<void> RunningPipeline::check() {
+  const std::int64_t now = clock_.monotonic_ns();
+  if (!log_->others_change_topics() || now - last_check_ns_ < config_.log.maintenance_interval.count() * 1000) return {};
+  last_check_ns_ = now;
+  return log_->check_topics();
 }
 
 Result<RunningPipeline::Overview> RunningPipeline::overview() {

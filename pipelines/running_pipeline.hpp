@@ -30,6 +30,7 @@ class RunningPipeline {
   bool ready() const;          // Its tasks are known, and every one has recovered: none is starting.
   RunProgress progress() const;
   RunSummary summary() const;  // `ended` is the caller's.
+  std::vector<std::string> warnings() const;  // So far.
   const PipelineConfig& config() const { return config_; }
   TopicLog& log() { return *log_; }
   // The processes that share the partitions, and the tasks of all of them. Asks the brokers: kUnavailable within seconds.
@@ -47,6 +48,7 @@ class RunningPipeline {
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
   // On the monitor's thread, which outlives runtime_'s pointer: it gets the statuses handed.
   Result<void> maintain(const TaskStatuses& statuses);
+  Result<void> check();
 
   PipelineConfig config_;
   const Clock& clock_;
@@ -56,6 +58,7 @@ class RunningPipeline {
   std::int64_t started_ns_ = 0;
   std::int64_t last_retention_ns_ = 0;
   std::int64_t last_backup_ns_ = 0;
+  std::int64_t last_check_ns_ = 0;
   std::unique_ptr<Runtime> runtime_;     // Ends first.
 };
 

@@ -44,6 +44,8 @@ std::function<Result<std::unique_ptr<InputSource>>()> opener(const SourceConfig&
 
 std::string appender_of(Topic topic) { return "source." + std::string(short_name(topic)); }
 
+std::string accept_loss_key(Topic source) { return "sources." + std::string(short_name(source)) + ".accept_loss"; }
+
 // One of the two sources, as an input of the inference task.
 void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPlan& task) {
   const bool logs = topic == Topic::kLogs;
@@ -58,6 +60,8 @@ void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPl
   input.schema.line_bytes_max = config.max_line;
   input.schema.label_binary = kind == TaskKind::kClassification;
   input.parse_ahead = config.placement.parse == ParseMode::kAhead;
+  input.accept_loss = source.accept_loss;
+  input.accept_loss_key = accept_loss_key(topic);
   if (source.ends()) {
     input.open_source = opener(source, input.schema);
     input.topic_name = std::string(short_name(topic));
@@ -167,6 +171,7 @@ Result<StorageOptions> storage_options(const PipelineConfig& config, bool read_o
   options.embedded.create_if_missing = !read_only;
   options.kafka.brokers = config.log.brokers;
   options.kafka.topic_names = config.topics;
+  options.kafka.at_least_once = config.delivery == Delivery::kAtLeastOnce;
   options.kafka.partitions = static_cast<std::int32_t>(config.log.partitions);
   options.kafka.properties = config.log.properties;
   if (config.log.kind == LogKind::kKafka) {
@@ -200,8 +205,7 @@ StorageUse storage_use(const PipelineConfig& config) {
 }
 
 Result<void> create_topics(const PipelineConfig& config, TopicLog& log) {
-  for (const TopicSpec& spec : topic_specs(config)) TRY(log.create(spec));
-  return {};
+  return log.create_all(topic_specs(config));
 }
 
 std::vector<int> reserved_cpus(const PipelineConfig& config, const RuntimePlan& plan) {
@@ -250,6 +254,9 @@ TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
   task.idle_steps = config.trainer.idle_steps;
   task.nice = 5;  // Serving comes first where they share a core.
   task.inputs.push_back(fed_back(config, partition, InputId::kExamples, Topic::kExamples, kInferenceTask, true));
+  const Topic labels = config.has_outcomes() ? Topic::kOutcomes : Topic::kLogs;  // An example settles a label.
+  task.inputs.back().accept_loss = (labels == Topic::kOutcomes ? config.outcomes : config.logs).accept_loss;
+  task.inputs.back().accept_loss_key = accept_loss_key(labels);
   return task;
 }
 

@@ -159,13 +159,16 @@ class KafkaCheck {
     return std::nullopt;
   }
 
-  // Whether it is there to be looked at further. `more`: what it would be made with.
-  bool look_at_existence(const std::string& name, std::int32_t partitions, const KafkaProperties& settings, KafkaAdmin::TopicLook& look) {
+  // Whether it is there to be looked at further. `settings`: what it would be made with; `named_by`: nothing, or the key of the config
+  // that names a topic which Weir does not make.
+  bool look_at_existence(const std::string& name, std::int32_t partitions, const KafkaProperties& settings, KafkaAdmin::TopicLook& look, const std::string& named_by = {}) {
     const auto found = admin_->look(name);
     if (!found.ok()) return fail(topic_text(name), found.error()), false;
     look = *found;
     if (look.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-      if (const auto made = admin_->create(name, partitions, settings, /*try_only=*/true); !made.ok())
+      if (!named_by.empty())
+        fail(ErrorCode::kNotFound, topic_text(name), "not there; " + named_by + " names it, and Weir makes only topics of its own", "create it, or correct the name");
+      else if (const auto made = admin_->create(name, partitions, settings, /*try_only=*/true); !made.ok())
         fail(topic_text(name), made.error(), says_denied(made.error()) ? "CREATE on it or on the cluster; or make it beforehand" : "what the brokers ask for; or make it beforehand");
       else
         ok(topic_text(name), "not there yet: Weir makes it at the start, " + std::to_string(partitions) + (partitions == 1 ? " partition" : " partitions"));
@@ -197,15 +200,16 @@ class KafkaCheck {
     const std::string what = topic_text(spec.name);
     const std::size_t before = findings_.size();
     KafkaAdmin::TopicLook look;
-    if (!look_at_existence(spec.name, spec.partitions, new_topic_settings(spec.retention), look)) return;
+    const bool own = spec.name == options_.pipeline + "." + std::string(short_name(spec.topic));
+    const bool input = spec.topic == Topic::kLogs || spec.topic == Topic::kOutcomes;
+    if (!look_at_existence(spec.name, spec.partitions, new_topic_settings(spec.retention), look, own ? "" : "topics." + std::string(short_name(spec.topic)))) return;
     partitions_[spec.topic] = look.partitions;
-    if (look.partitions != spec.partitions)
+    const bool grows = own && !input && look.partitions < spec.partitions;  // At the start.
+    if (look.partitions != spec.partitions && !grows)
       fail(ErrorCode::kConfig, what, std::to_string(look.partitions) + " partitions, the config says " + std::to_string(spec.partitions), "log.partitions: " + std::to_string(look.partitions) + ", or another topic");
     const auto settings = settings_of(spec.name);
     if (!settings) return;
     look_at_replicas(spec.name, look, *settings);
-    const bool own = spec.name == options_.pipeline + "." + std::string(short_name(spec.topic));
-    const bool input = spec.topic == Topic::kLogs || spec.topic == Topic::kOutcomes;
     const std::string stamps = value_of(*settings, "message.timestamp.type"), policy = value_of(*settings, "cleanup.policy");
     const std::int64_t age_ms = number_of(*settings, "retention.ms").value_or(-1), bytes = number_of(*settings, "retention.bytes").value_or(-1);
     const bool deletes = policy.find("delete") != std::string::npos, compacts = policy.find("compact") != std::string::npos;

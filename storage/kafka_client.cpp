@@ -11,6 +11,7 @@ namespace weir {
 namespace {
 
 constexpr Duration kAskAgainAfter = std::chrono::milliseconds(20);
+constexpr Duration kNewsTravelFor = std::chrono::seconds(3);
 constexpr int kCallLimitMs = 5000;  // One call; calls are repeated until reach_limit.
 constexpr int kFirstCallMs = 1000;
 constexpr Duration kRefusedMax = std::chrono::seconds(3);  // A broker that has just started may not know its users yet.
@@ -63,15 +64,18 @@ void refresh_token(rd_kafka_t* client, const char*, void* opaque) {
   if (!fresh.ok()) rd_kafka_oauthbearer_set_token_failure(client, fresh.error().what.c_str());
 }
 
-// Repeats `call` (rd_kafka_resp_err_t()) while the table says that it may work later.
+// Repeats `call` (rd_kafka_resp_err_t()) while the table says that it may work later. A topic that is not there may only be news
+// that has not reached this client; not for long, though.
 template <class Call>
 Result<void> until_it_works(Duration limit, const std::string& what, const KafkaHandle& handle, Call&& call) {
-  const auto until = std::chrono::steady_clock::now() + limit;
+  const auto began = std::chrono::steady_clock::now();
+  const auto until = began + limit;
   for (;;) {
     const rd_kafka_resp_err_t code = call();
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
     KafkaFailure failure = classify(code, {}, what);
-    if (failure.action == KafkaAction::kStop || std::chrono::steady_clock::now() >= until) {
+    const auto now = std::chrono::steady_clock::now();
+    if (failure.action == KafkaAction::kStop || now >= until || (failure.error.code == ErrorCode::kNotFound && now >= began + kNewsTravelFor)) {
       failure.error.what += handle.said();
       return std::move(failure.error);
     }
@@ -84,7 +88,7 @@ Result<void> error_of_topics(const rd_kafka_topic_result_t* const* results, std:
   for (std::size_t i = 0; i < count; ++i)
     if (const auto code = rd_kafka_topic_result_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR && code != fine) {
       const char* text = rd_kafka_topic_result_error_string(results[i]);
-      return kafka_error(code, what, text != nullptr ? text : "");
+      return kafka_error(code, std::string(what) + " topic '" + rd_kafka_topic_result_name(results[i]) + "'", text != nullptr ? text : "");
     }
   return {};
 }
@@ -162,7 +166,10 @@ Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_t
 Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaLogOptions& options, std::function<void(std::string_view)> lines) {
   std::unique_ptr<KafkaAdmin> out(new KafkaAdmin(options));
   // A consumer, so that it asks for ends as a reader of committed data.
-  KafkaProperties own = {{"group.id", "weir." + options.pipeline + ".admin"}, {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"}};
+  KafkaProperties own = {{"isolation.level", "read_committed"},
+                         {"enable.auto.commit", "false"},
+                         // Asking for ends keeps to no other limit where a broker stands still.
+                         {"socket.timeout.ms", std::to_string(kCallLimitMs)}};
   if (lines) own["debug"] = "feature";
   TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_CONSUMER, own, nullptr, std::move(lines)));
   const std::string what = "looking for brokers at '" + options.brokers + "'";
@@ -175,34 +182,45 @@ Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaLogOptions& opti
     return refused ? RD_KAFKA_RESP_ERR_NO_ERROR : code;
   }));
   if (refused) return Error{ErrorCode::kConfig, "Kafka, " + what + ": turned away" + out->handle_.said() + refusal_advice(options.security, out->handle_.said())};
-  if (char* id = rd_kafka_clusterid(out->handle_.get(), call_limit_ms(options)); id != nullptr) {
+  // Never without: a local store of another cluster is emptied.
+  TRY(until_it_works(options.reach_limit, "asking '" + options.brokers + "' for the id of the cluster", out->handle_, [&] {
+    char* id = rd_kafka_clusterid(out->handle_.get(), call_limit_ms(options));
+    if (id == nullptr) return RD_KAFKA_RESP_ERR__TIMED_OUT;
     out->cluster_id_ = id;
     rd_kafka_mem_free(out->handle_.get(), id);
-  }
+    return out->cluster_id_.empty() ? RD_KAFKA_RESP_ERR__TIMED_OUT : RD_KAFKA_RESP_ERR_NO_ERROR;
+  }));
   return out;
 }
 
-Result<std::map<std::string, std::int32_t>> KafkaAdmin::partitions(const std::vector<std::string>& topics) const {
+Result<std::map<std::string, std::int32_t>> KafkaAdmin::partitions(const std::vector<std::string>& topics, std::optional<Duration> limit) const {
   std::map<std::string, std::int32_t> out;
   const std::string what = "metadata of " + (topics.size() == 1 ? "topic '" + topics[0] + "'" : "the pipeline's topics");
+  std::vector<KafkaPtr<rd_kafka_topic_t>> handles;  // One request asks for all topics that the client has a handle of.
   for (const std::string& topic : topics) {
-    KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
-    if (!handle) return kafka_error(rd_kafka_last_error(), what);
-    rd_kafka_resp_err_t of_topic = RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::int32_t count = 0;
-    TRY(until_it_works(options_.reach_limit, what, handle_, [&] {
-      const rd_kafka_metadata_t* raw = nullptr;
-      const auto code = rd_kafka_metadata(handle_.get(), 0, handle.get(), &raw, call_limit_ms(options_));
-      if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
-      const KafkaPtr<const rd_kafka_metadata_t> found(raw);
-      of_topic = found->topic_cnt == 1 ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-      count = found->topic_cnt == 1 ? found->topics[0].partition_cnt : 0;
-      return of_topic == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ? of_topic : RD_KAFKA_RESP_ERR_NO_ERROR;
-    }));
-    if (of_topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || of_topic == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) continue;
-    if (of_topic != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_error(of_topic, what);
-    if (count > 0) out[topic] = count;
+    handles.emplace_back(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
+    if (!handles.back()) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
   }
+  std::map<std::string, rd_kafka_resp_err_t> failed;
+  TRY(until_it_works(limit.value_or(options_.reach_limit), what, handle_, [&] {
+    out.clear();
+    failed.clear();
+    const rd_kafka_metadata_t* raw = nullptr;
+    const auto code = rd_kafka_metadata(handle_.get(), 0, nullptr, &raw, std::min(call_limit_ms(options_), milliseconds(limit.value_or(options_.reach_limit))));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    const KafkaPtr<const rd_kafka_metadata_t> found(raw);
+    for (int i = 0; i < found->topic_cnt; ++i) {
+      const rd_kafka_metadata_topic_t& topic = found->topics[i];
+      if (std::find(topics.begin(), topics.end(), topic.topic) == topics.end()) continue;
+      if (topic.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) return topic.err;
+      if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) failed[topic.topic] = topic.err;
+      else if (topic.partition_cnt > 0) out[topic.topic] = topic.partition_cnt;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  }));
+  for (const auto& [topic, code] : failed)
+    if (code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+      return kafka_error(code, "metadata of topic '" + topic + "'");
   return out;
 }
 
@@ -265,21 +283,29 @@ Result<KafkaAdmin::TopicLook> KafkaAdmin::look(const std::string& topic) const {
   return out;
 }
 
-Result<void> KafkaAdmin::create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings, bool try_only) const {
+Result<void> KafkaAdmin::create(const std::vector<NewTopic>& topics, bool try_only) const {
   std::array<char, 256> text;
-  const std::string what = "creating topic '" + topic + "'";
-  KafkaPtr<rd_kafka_NewTopic_t> made(rd_kafka_NewTopic_new(topic.c_str(), partitions, /*the brokers' default*/ -1, text.data(), text.size()));
-  if (!made) return Error{ErrorCode::kConfig, "Kafka, " + what + ": " + text.data()};
-  for (const auto& [name, value] : settings) rd_kafka_NewTopic_set_config(made.get(), name.c_str(), value.c_str());
-  rd_kafka_NewTopic_t* list[] = {made.get()};
+  std::vector<KafkaPtr<rd_kafka_NewTopic_t>> made;
+  std::vector<rd_kafka_NewTopic_t*> list;
+  std::map<std::string, std::int32_t> partitions;
+  std::string what = "creating";
+  for (const NewTopic& topic : topics) {
+    what += (made.empty() ? " topic '" : ", '") + topic.name + "'";
+    made.emplace_back(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, /*the brokers' default*/ -1, text.data(), text.size()));
+    if (!made.back()) return Error{ErrorCode::kConfig, "Kafka, creating topic '" + topic.name + "': " + text.data()};
+    for (const auto& [name, value] : topic.settings) rd_kafka_NewTopic_set_config(made.back().get(), name.c_str(), value.c_str());
+    list.push_back(made.back().get());
+    partitions[topic.name] = topic.partitions;
+  }
+  if (list.empty()) return {};
   TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, what, [&](auto* options, auto* queue) {
-               rd_kafka_CreateTopics(handle_.get(), list, 1, options, queue);
+               rd_kafka_CreateTopics(handle_.get(), list.data(), list.size(), options, queue);
              }, try_only));
   std::size_t count = 0;
   const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
-  TRY(error_of_topics(results, count, what, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS));
+  TRY(error_of_topics(results, count, "creating", RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS));
   if (try_only) return {};
-  return wait_for_leaders(topic, partitions);
+  return wait_for_leaders(partitions);
 }
 
 Result<void> KafkaAdmin::add_partitions(const std::string& topic, std::int32_t to) const {
@@ -294,54 +320,70 @@ Result<void> KafkaAdmin::add_partitions(const std::string& topic, std::int32_t t
              }));
   std::size_t count = 0;
   const auto* results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(answer.get()), &count);
-  TRY(error_of_topics(results, count, what, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS));  // Another process was quicker.
-  return wait_for_leaders(topic, to);
+  TRY(error_of_topics(results, count, "adding partitions to", RD_KAFKA_RESP_ERR_INVALID_PARTITIONS));  // Another process was quicker.
+  return wait_for_leaders({{topic, to}});
 }
 
-Result<void> KafkaAdmin::wait_for_leaders(const std::string& topic, std::int32_t partitions) const {
-  const KafkaPtr<rd_kafka_topic_t> handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
-  if (!handle) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
-  return until_it_works(options_.reach_limit, "leaders of topic '" + topic + "'", handle_, [&] {
+Result<void> KafkaAdmin::wait_for_leaders(const std::map<std::string, std::int32_t>& partitions) const {
+  std::vector<KafkaPtr<rd_kafka_topic_t>> handles;
+  for (const auto& [topic, count] : partitions) {
+    handles.emplace_back(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
+    if (!handles.back()) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
+  }
+  return until_it_works(options_.reach_limit, "leaders of topic '" + partitions.begin()->first + "'" + (partitions.size() > 1 ? " and others" : ""), handle_, [&] {
     const rd_kafka_metadata_t* raw = nullptr;
-    const auto code = rd_kafka_metadata(handle_.get(), 0, handle.get(), &raw, call_limit_ms(options_));
+    const auto code = rd_kafka_metadata(handle_.get(), 0, nullptr, &raw, call_limit_ms(options_));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
     const KafkaPtr<const rd_kafka_metadata_t> found(raw);
-    if (found->topic_cnt != 1 || found->topics[0].err != RD_KAFKA_RESP_ERR_NO_ERROR || found->topics[0].partition_cnt < partitions)
-      return RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-    for (int i = 0; i < found->topics[0].partition_cnt; ++i)
-      if (found->topics[0].partitions[i].leader < 0) return RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::size_t whole = 0;
+    for (int i = 0; i < found->topic_cnt; ++i) {
+      const rd_kafka_metadata_topic_t& topic = found->topics[i];
+      const auto wanted = partitions.find(topic.topic);
+      if (wanted == partitions.end() || topic.err != RD_KAFKA_RESP_ERR_NO_ERROR || topic.partition_cnt < wanted->second) continue;
+      if (std::all_of(topic.partitions, topic.partitions + topic.partition_cnt, [](const auto& partition) { return partition.leader >= 0; })) ++whole;
+    }
+    return whole == partitions.size() ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
   });
 }
 
-Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::settings(const std::string& topic) const {
-  return settings(RD_KAFKA_RESOURCE_TOPIC, topic, "settings of topic '" + topic + "'");
+Result<std::map<std::string, KafkaAdmin::Settings>> KafkaAdmin::settings(const std::vector<std::string>& topics) const {
+  return settings(RD_KAFKA_RESOURCE_TOPIC, "topic", topics);
 }
 
-Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::broker_settings(std::int32_t id) const {
-  return settings(RD_KAFKA_RESOURCE_BROKER, std::to_string(id), "settings of broker " + std::to_string(id));
+Result<KafkaAdmin::Settings> KafkaAdmin::broker_settings(std::int32_t id) const {
+  const std::string name = std::to_string(id);
+  TRY_ASSIGN(auto found, settings(RD_KAFKA_RESOURCE_BROKER, "broker", {name}));
+  return std::move(found[name]);
 }
 
-Result<std::map<std::string, KafkaAdmin::Setting>> KafkaAdmin::settings(rd_kafka_ResourceType_t type, const std::string& name, const std::string& what) const {
-  const KafkaPtr<rd_kafka_ConfigResource_t> resource(rd_kafka_ConfigResource_new(type, name.c_str()));
-  rd_kafka_ConfigResource_t* list[] = {resource.get()};
+Result<std::map<std::string, KafkaAdmin::Settings>> KafkaAdmin::settings(rd_kafka_ResourceType_t type, const std::string& kind,
+                                                                         const std::vector<std::string>& names) const {
+  std::map<std::string, Settings> out;
+  if (names.empty()) return out;
+  const std::string what = "settings of " + kind + " '" + names[0] + "'" + (names.size() > 1 ? " and others" : "");
+  std::vector<KafkaPtr<rd_kafka_ConfigResource_t>> resources;
+  std::vector<rd_kafka_ConfigResource_t*> list;
+  for (const std::string& name : names) {
+    resources.emplace_back(rd_kafka_ConfigResource_new(type, name.c_str()));
+    list.push_back(resources.back().get());
+  }
   TRY_ASSIGN(const auto answer, ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, what, [&](auto* options, auto* queue) {
-               rd_kafka_DescribeConfigs(handle_.get(), list, 1, options, queue);
+               rd_kafka_DescribeConfigs(handle_.get(), list.data(), list.size(), options, queue);
              }));
   std::size_t count = 0;
   const auto* found = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
-  std::map<std::string, Setting> out;
   for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = rd_kafka_ConfigResource_name(found[i]);
     if (const auto code = rd_kafka_ConfigResource_error(found[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
       const char* text = rd_kafka_ConfigResource_error_string(found[i]);
-      return kafka_error(code, what, text != nullptr ? text : "");
+      return kafka_error(code, "settings of " + kind + " '" + name + "'", text != nullptr ? text : "");
     }
     std::size_t entries = 0;
     const auto* entry = rd_kafka_ConfigResource_configs(found[i], &entries);
     for (std::size_t j = 0; j < entries; ++j) {
       const char* value = rd_kafka_ConfigEntry_value(entry[j]);
-      out[rd_kafka_ConfigEntry_name(entry[j])] = {value != nullptr ? value : "",
-                                                  rd_kafka_ConfigEntry_source(entry[j]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG};
+      out[name][rd_kafka_ConfigEntry_name(entry[j])] = {value != nullptr ? value : "",
+                                                        rd_kafka_ConfigEntry_source(entry[j]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG};
     }
   }
   return out;
@@ -371,17 +413,17 @@ Result<void> KafkaAdmin::change_settings(const std::string& topic, const KafkaPr
   return {};
 }
 
-Result<KafkaAdmin::Watermarks> KafkaAdmin::watermarks(const std::string& topic, PartitionId partition) const {
-  return query_watermarks(handle_, topic, partition, options_.reach_limit);
+Result<KafkaAdmin::Watermarks> KafkaAdmin::watermarks(const std::string& topic, PartitionId partition, std::optional<Duration> limit) const {
+  return query_watermarks(handle_, topic, partition, limit.value_or(options_.reach_limit));
 }
 
 Result<Offset> KafkaAdmin::appended_end(const std::string& topic, PartitionId partition) const {
   std::lock_guard lock(mutex_);
   if (!uncommitted_.client) {
     TRY_ASSIGN(uncommitted_, make_kafka_handle(options_, RD_KAFKA_CONSUMER,
-                                               {{"group.id", "weir." + options_.pipeline + ".admin"},
-                                                {"isolation.level", "read_uncommitted"},
-                                                {"enable.auto.commit", "false"}}));
+                                               {{"isolation.level", "read_uncommitted"},
+                                                {"enable.auto.commit", "false"},
+                                                {"socket.timeout.ms", std::to_string(kCallLimitMs)}}));
   }
   TRY_ASSIGN(const Watermarks marks, query_watermarks(uncommitted_, topic, partition, options_.reach_limit));
   return marks.end;

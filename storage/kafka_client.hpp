@@ -73,7 +73,7 @@ Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_t
 
 int milliseconds(Duration d);  // For the client; at least 0.
 
-// Topics, their settings and ends. Thread-safe. Calls wait up to the options' reach_limit: kUnavailable then.
+// Topics, their settings and ends. Thread-safe. Calls wait up to `limit`, or the options' reach_limit: kUnavailable then.
 class KafkaAdmin {
  public:
   // kConfig: the brokers turn this client away. `lines`: is told what the client learns of the brokers.
@@ -82,8 +82,8 @@ class KafkaAdmin {
   const std::string& cluster_id() const { return cluster_id_; }
   const KafkaHandle& handle() const { return handle_; }
 
-  // Partition counts by name; topics that are not there are left out.
-  Result<std::map<std::string, std::int32_t>> partitions(const std::vector<std::string>& topics) const;
+  // Partition counts by name; topics that are not there are left out. One request, whatever their number.
+  Result<std::map<std::string, std::int32_t>> partitions(const std::vector<std::string>& topics, std::optional<Duration> limit = {}) const;
   struct Broker {
     std::int32_t id = -1;
     std::string address;
@@ -100,18 +100,32 @@ class KafkaAdmin {
   };
   Result<TopicLook> look(const std::string& topic) const;
 
+  struct NewTopic {
+    std::string name;
+    std::int32_t partitions = 1;
+    KafkaProperties settings;
+  };
   // Returns when every partition has a leader. One that another process has just made is no error. `try_only`: the brokers say
   // whether they would make it, and do not.
-  Result<void> create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings, bool try_only = false) const;
+  Result<void> create(const std::vector<NewTopic>& topics, bool try_only = false) const;
+  Result<void> create(const std::string& topic, std::int32_t partitions, const KafkaProperties& settings, bool try_only = false) const {
+    return create({NewTopic{topic, partitions, settings}}, try_only);
+  }
   Result<void> add_partitions(const std::string& topic, std::int32_t to) const;
 
   struct Setting {
     std::string value;
     bool own = false;  // The topic's own, not the brokers' default.
   };
-  Result<std::map<std::string, Setting>> settings(const std::string& topic) const;
+  using Settings = std::map<std::string, Setting>;
+  // By topic, in one request.
+  Result<std::map<std::string, Settings>> settings(const std::vector<std::string>& topics) const;
+  Result<Settings> settings(const std::string& topic) const {
+    TRY_ASSIGN(auto found, settings(std::vector{topic}));
+    return std::move(found[topic]);
+  }
   // Asks this broker itself.
-  Result<std::map<std::string, Setting>> broker_settings(std::int32_t id) const;
+  Result<Settings> broker_settings(std::int32_t id) const;
   // Changes these, keeps the others.
   Result<void> change_settings(const std::string& topic, const KafkaProperties& changes) const;
 
@@ -119,7 +133,7 @@ class KafkaAdmin {
     Offset begin;
     Offset end;  // Of committed data, control records included.
   };
-  Result<Watermarks> watermarks(const std::string& topic, PartitionId partition) const;
+  Result<Watermarks> watermarks(const std::string& topic, PartitionId partition, std::optional<Duration> limit = {}) const;
   // What is in open transactions included.
   Result<Offset> appended_end(const std::string& topic, PartitionId partition) const;
 
@@ -128,8 +142,10 @@ class KafkaAdmin {
   // Sends by `send`, waits for the one answer.
   template <class Send>
   Result<KafkaPtr<rd_kafka_event_t>> ask(rd_kafka_admin_op_t op, std::string_view what, Send&& send, bool try_only = false) const;
-  Result<std::map<std::string, Setting>> settings(rd_kafka_ResourceType_t type, const std::string& name, const std::string& what) const;
-  Result<void> wait_for_leaders(const std::string& topic, std::int32_t partitions) const;
+  // By name. `kind`: of what they are, for errors.
+  Result<std::map<std::string, Settings>> settings(rd_kafka_ResourceType_t type, const std::string& kind, const std::vector<std::string>& names) const;
+  // At least so many of each.
+  Result<void> wait_for_leaders(const std::map<std::string, std::int32_t>& partitions) const;
 
   const KafkaLogOptions& options_;
   KafkaHandle handle_;

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "storage/kafka_client.hpp"
+#include "storage/kafka_fetcher.hpp"
 #include "storage/kafka_log.hpp"
+#include "storage/kafka_transactions.hpp"
 
 namespace weir {
 
@@ -38,6 +40,7 @@ struct KafkaCore {
   KafkaLogOptions options;
   std::unique_ptr<TopicLog> local;
   std::unique_ptr<KafkaAdmin> admin;
+  std::unique_ptr<KafkaFetchers> fetchers;
   mutable std::mutex mutex;
   std::array<std::unique_ptr<KafkaTopic>, kTopicCount> topics;  // Those met so far; made under `mutex`, never removed.
   std::set<std::pair<std::string, std::int32_t>> open_tasks;
@@ -52,15 +55,33 @@ struct KafkaCore {
   }
   // kNotFound: was never created.
   Result<KafkaTopic*> topic(Topic topic);
+  // One that is there, with so many partitions.
+  KafkaTopic* know(const TopicSpec& spec);
 };
 
 // What topics are made with.
 KafkaProperties new_topic_settings(const Retention& retention);
 KafkaProperties changelog_settings();
 
-// A reader of any topic by its name. `known_end`: may be null; outlives the reader.
-Result<std::unique_ptr<TopicReader>> make_kafka_reader(const KafkaLogOptions& options, const std::string& topic, PartitionId partition,
-                                                       Offset from, const CommittedEnd* known_end);
+// A reader of any topic by its name. The core outlives it, as does `known_end`, which may be null.
+Result<std::unique_ptr<TopicReader>> make_kafka_reader(KafkaCore& core, const std::string& topic, PartitionId partition, Offset from,
+                                                       const CommittedEnd* known_end);
+
+// One topic partition's share of a transaction.
+struct KafkaAppend {
+  KafkaTopic* topic = nullptr;
+  PartitionId partition;
+  const RecordBatch* records = nullptr;
+  KafkaAppended appended;
+  // Its records are committed: readers of this process need not wait for the brokers to say so.
+  void raise_end() const {
+    if (appended.last >= 0) topic->ends[static_cast<std::size_t>(partition.value)].raise(Offset(appended.last).next());
+  }
+};
+// kConfig: a record of it is for a partition that is not there.
+Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpec& spec, const Transaction& transaction);
+std::optional<KafkaFailure> append_all(KafkaProducer& producer, KafkaAppend& append);
+
 std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec);
 
 }  // namespace weir

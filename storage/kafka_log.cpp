@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "storage/kafka_at_least_once.hpp"
 #include "storage/kafka_core.hpp"
 #include "storage/kafka_errors.hpp"
 #include "storage/kafka_group.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::string_view kForEver = "-1";
 constexpr Duration kMembersLimit = std::chrono::seconds(3);  // Somebody looks at a status.
+constexpr Duration kLookLimit = std::chrono::seconds(2);  // Of what the monitor asks: it has to report whoever waits longer.
 
 std::string text_of(std::uint64_t value) { return std::to_string(value); }
 
@@ -62,25 +64,40 @@ class KafkaLog final : public TopicLog {
  public:
   explicit KafkaLog(std::shared_ptr<KafkaCore> core) : core_(std::move(core)) {}
 
-  Result<void> create(const TopicSpec& spec) override {
-    TRY(check_spec(spec));
-    {
+  Result<void> create(const TopicSpec& spec) override { return create_all({spec}); }
+
+  // A look at all of them, one request for those that are missing, one for the settings of the others.
+  Result<void> create_all(const std::vector<TopicSpec>& specs) override {
+    std::vector<std::string> names;
+    for (const TopicSpec& spec : specs) {
+      TRY(check_spec(spec));
+      names.push_back(spec.name);
       std::lock_guard lock(core_->mutex);
       if (spec.name != core_->name_of(spec.topic)) core_->options.topic_names[spec.topic] = spec.name;
     }
-    TRY_ASSIGN(const auto found, core_->admin->partitions({spec.name}));
-    if (found.empty()) {
-      if (core_->options.read_only) return Error{ErrorCode::kNotFound, "topic '" + spec.name + "' is not there"};
-      TRY(core_->admin->create(spec.name, spec.partitions, new_topic_settings(spec.retention)));
-      TRY(core_->topic(spec.topic));
-      return {};
+    TRY_ASSIGN(const auto found, core_->admin->partitions(names));
+    std::vector<KafkaAdmin::NewTopic> missing;
+    std::vector<std::string> own;  // Those that were there.
+    for (const TopicSpec& spec : specs) {
+      const auto at = found.find(spec.name);
+      if (at == found.end()) {
+        TRY_ASSIGN(KafkaAdmin::NewTopic made, new_topic(spec));
+        missing.push_back(std::move(made));
+        continue;
+      }
+      // What Weir writes grows with the config. Lines are where their ids are: more partitions send later ones elsewhere.
+      const bool grows = is_own(spec) && spec.topic != Topic::kLogs && spec.topic != Topic::kOutcomes && at->second < spec.partitions;
+      if (grows && !core_->options.read_only) TRY(core_->admin->add_partitions(spec.name, spec.partitions));
+      else if (at->second != spec.partitions) return another_count(spec.name, at->second, spec.partitions);
+      if (is_own(spec)) own.push_back(spec.name);
     }
-    if (found.begin()->second != spec.partitions)
-      return Error{ErrorCode::kConfig, "topic '" + spec.name + "' has " + std::to_string(found.begin()->second) + " partitions, the config says " +
-                                           std::to_string(spec.partitions) + ": expected the same number; set log.partitions, or use another topic"};
-    TRY(core_->topic(spec.topic));
+    TRY(core_->admin->create(missing));
+    for (const TopicSpec& spec : specs) core_->know(spec);
     if (core_->options.read_only) return {};
-    return check_settings(spec);
+    TRY_ASSIGN(const auto settings, core_->admin->settings(own));
+    for (const TopicSpec& spec : specs)
+      if (const auto at = settings.find(spec.name); at != settings.end()) TRY(check_settings(spec, at->second));
+    return {};
   }
 
   Result<TopicDescription> describe(Topic topic) const override {
@@ -103,7 +120,7 @@ class KafkaLog final : public TopicLog {
   Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override {
     TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
     TRY(check_partition(found->spec, partition));
-    return make_kafka_reader(core_->options, found->spec.name, partition, from, &found->ends[static_cast<std::size_t>(partition.value)]);
+    return make_kafka_reader(*core_, found->spec.name, partition, from, &found->ends[static_cast<std::size_t>(partition.value)]);
   }
 
   Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) override {
@@ -112,17 +129,20 @@ class KafkaLog final : public TopicLog {
       std::lock_guard lock(core_->mutex);
       if (!core_->open_tasks.emplace(spec.name, spec.partition.value).second) return task_in_use(spec);
     }
-    return make_kafka_task_store(core_, spec);
+    auto store = make_kafka_task_store(core_, spec);
+    if (!core_->options.at_least_once || spec.writes_inputs || core_->options.read_only) return store;
+    return make_at_least_once_store(core_, spec, std::move(store));
   }
 
   Result<TaskProgress> progress(const TaskSpec& spec) const override {
-    return read_kafka_progress(core_->options, *core_->admin, core_->options.pipeline + "." + spec.name + ".changelog", spec.partition);
+    return read_kafka_progress(*core_, core_->options.pipeline + "." + spec.name + ".changelog", spec.partition);
   }
 
-  // The brokers do the rest by themselves.
+  // The brokers do it by themselves; order of inputs that are gone is the tasks' to forget.
   Result<void> apply_retention(const std::vector<Floor>&) override {
     std::array<std::vector<Offset>, kTopicCount> begins;
-    for (std::size_t i = 0; i < kTopicCount; ++i) {
+    for (const Topic input : {Topic::kLogs, Topic::kOutcomes, Topic::kExamples}) {
+      const std::size_t i = index_of(input);
       const KafkaTopic* topic = nullptr;
       {
         std::lock_guard lock(core_->mutex);
@@ -130,7 +150,7 @@ class KafkaLog final : public TopicLog {
       }
       if (topic == nullptr) continue;
       for (std::int32_t p = 0; p < topic->spec.partitions; ++p) {
-        TRY_ASSIGN(const auto marks, core_->admin->watermarks(topic->spec.name, PartitionId(p)));
+        TRY_ASSIGN(const auto marks, core_->admin->watermarks(topic->spec.name, PartitionId(p), kLookLimit));
         begins[i].push_back(marks.begin);
       }
     }
@@ -153,6 +173,25 @@ class KafkaLog final : public TopicLog {
     TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
     return kafka_group_members(core_->admin->handle(), group_of(topic), found->spec.name, kMembersLimit);
   }
+
+  bool others_change_topics() const override { return true; }
+
+  Result<void> check_topics() const override {
+    std::map<std::string, std::int32_t> known;
+    std::vector<std::string> names;
+    {
+      std::lock_guard lock(core_->mutex);
+      for (const auto& topic : core_->topics)
+        if (topic != nullptr) known[topic->spec.name] = topic->spec.partitions, names.push_back(topic->spec.name);
+    }
+    TRY_ASSIGN(const auto found, core_->admin->partitions(names, kLookLimit));
+    for (const auto& [name, partitions] : known) {
+      const auto at = found.find(name);
+      if (at == found.end()) return Error{ErrorCode::kNotFound, "topic '" + name + "' is not there any more: somebody has deleted it"};
+      if (at->second != partitions) return another_count(name, at->second, partitions);
+    }
+    return {};
+  }
   Result<void> sync() override { return {}; }
 
  private:
@@ -173,15 +212,27 @@ class KafkaLog final : public TopicLog {
     return out;
   }
 
-  // A topic under the pipeline's own name follows the config. Somebody else's is only looked at.
-  Result<void> check_settings(const TopicSpec& spec) const {
-    TRY_ASSIGN(const auto now, core_->admin->settings(spec.name));
-    const bool own = spec.name == core_->options.pipeline + "." + std::string(short_name(spec.topic));
+  bool is_own(const TopicSpec& spec) const { return spec.name == core_->options.pipeline + "." + std::string(short_name(spec.topic)); }
+  static Error another_count(const std::string& name, std::int32_t found, std::int32_t expected) {
+    return {ErrorCode::kConfig, "topic '" + name + "' has " + std::to_string(found) + " partitions, the config says " + std::to_string(expected) +
+                                    ": expected the same number; set log.partitions: " + std::to_string(found) +
+                                    " (logs and outcomes must have as many, ids move when partitions are added), or use another topic"};
+  }
+
+  Result<KafkaAdmin::NewTopic> new_topic(const TopicSpec& spec) const {
+    if (core_->options.read_only) return Error{ErrorCode::kNotFound, "topic '" + spec.name + "' is not there"};
+    if (!is_own(spec))
+      return Error{ErrorCode::kNotFound, "topic '" + spec.name + "', which topics." + std::string(short_name(spec.topic)) +
+                                             " names, is not there: create it, or correct the name; Weir makes only topics of its own"};
+    return KafkaAdmin::NewTopic{spec.name, spec.partitions, new_topic_settings(spec.retention)};
+  }
+
+  // A topic under the pipeline's own name follows the config; somebody else's is left as it is.
+  Result<void> check_settings(const TopicSpec& spec, const KafkaAdmin::Settings& now) const {
     const auto stamps = now.find("message.timestamp.type");
-    if (own && stamps != now.end() && stamps->second.value != "LogAppendTime")
+    if (stamps != now.end() && stamps->second.value != "LogAppendTime")
       return Error{ErrorCode::kConfig, "topic '" + spec.name + "' has message.timestamp.type=" + stamps->second.value +
                                            "; expected LogAppendTime: retention would count event time. Change the topic's setting, or delete the topic"};
-    if (!own) return {};
     KafkaProperties changes;
     for (const auto& [name, value] : settings_of(spec.retention)) {
       const auto found = now.find(name);
@@ -211,9 +262,13 @@ Result<KafkaTopic*> KafkaCore::topic(Topic topic) {
   }
   TRY_ASSIGN(const auto found, admin->partitions({name}));
   if (found.empty()) return Error{ErrorCode::kNotFound, "topic '" + name + "' was never created"};
+  return know({topic, name, found.begin()->second, {}});
+}
+
+KafkaTopic* KafkaCore::know(const TopicSpec& spec) {
   std::lock_guard lock(mutex);
-  auto& known = topics[index_of(topic)];
-  if (!known) known = std::make_unique<KafkaTopic>(TopicSpec{topic, name, found.begin()->second, {}});
+  auto& known = topics[index_of(spec.topic)];
+  if (!known) known = std::make_unique<KafkaTopic>(TopicSpec{spec.topic, spec.name, spec.partitions, {}});
   return known.get();
 }
 
@@ -221,6 +276,8 @@ Result<std::unique_ptr<TopicLog>> open_kafka_log(KafkaLogOptions options, std::u
   auto core = std::make_shared<KafkaCore>();
   core->options = std::move(options);
   core->local = std::move(local);
+  core->fetchers = std::make_unique<KafkaFetchers>(core->options);
+  TRY(core->fetchers->open());
   TRY_ASSIGN(core->admin, KafkaAdmin::open(core->options));
   return std::unique_ptr<TopicLog>(std::make_unique<KafkaLog>(std::move(core)));
 }

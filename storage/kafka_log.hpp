@@ -4,6 +4,7 @@
 // the same state for reading; after a restart it goes on from its stamp, or is filled again from the changelog.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,9 +26,12 @@ struct KafkaLogOptions {
   Duration transaction_timeout = std::chrono::seconds(30);  // A dead process' open transaction holds readers up this long.
   // A task's changelog is written anew once it holds so much more than twice the state.
   std::uint64_t changelog_bytes_min = 64u << 20;
+  bool at_least_once = false;  // Outputs at once, positions and state later (kafka_at_least_once.hpp).
   // For commands beside a running process: recover() fences nobody and counts no attempt, commit gives kIo.
   bool read_only = false;
   const Clock* clock = &system_clock();
+  // Told when the local store turns out to be damaged: it is made anew, empty, before it is used again. Any thread.
+  std::function<void(const Error&)> on_local_damage;
 };
 
 // `local`: an empty log, or one that was given here before; keeps what its tasks put. kUnavailable: no broker answers.

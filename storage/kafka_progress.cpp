@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "storage/kafka_changelog.hpp"
-#include "storage/kafka_core.hpp"
 
 namespace weir {
 namespace {
@@ -16,17 +15,17 @@ constexpr std::int64_t kNextLook = 32;  // Times the last one.
 
 }  // namespace
 
-Result<TaskProgress> read_kafka_progress(const KafkaLogOptions& options, const KafkaAdmin& admin, const std::string& changelog, PartitionId partition) {
+Result<TaskProgress> read_kafka_progress(KafkaCore& core, const std::string& changelog, PartitionId partition) {
   const std::string where = "topic '" + changelog + "' partition " + std::to_string(partition.value);
   const Error never{ErrorCode::kNotFound, where + ": no commit there"};
-  TRY_ASSIGN(const auto found, admin.partitions({changelog}));
+  TRY_ASSIGN(const auto found, core.admin->partitions({changelog}));
   if (found.empty() || found.begin()->second <= partition.value) return never;
-  TRY_ASSIGN(const auto marks, admin.watermarks(changelog, partition));
+  TRY_ASSIGN(const auto marks, core.admin->watermarks(changelog, partition));
   for (std::int64_t look = kFirstLook;; look *= kNextLook) {
     const Offset from(std::max(marks.begin.value, marks.end.value - look));
     std::optional<TaskProgress> newest;
     if (from < marks.end) {
-      TRY_ASSIGN(const auto reader, make_kafka_reader(options, changelog, partition, from, nullptr));
+      TRY_ASSIGN(const auto reader, make_kafka_reader(core, changelog, partition, from, nullptr));
       while (reader->position() < marks.end) {
         TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));
         if (batch == nullptr) continue;

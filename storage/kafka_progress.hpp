@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "storage/kafka_client.hpp"
+#include "storage/kafka_core.hpp"
 #include "storage/topic_log.hpp"
 
 namespace weir {
 
 // kNotFound: it has never committed.
-Result<TaskProgress> read_kafka_progress(const KafkaLogOptions& options, const KafkaAdmin& admin, const std::string& changelog, PartitionId partition);
+Result<TaskProgress> read_kafka_progress(KafkaCore& core, const std::string& changelog, PartitionId partition);
 
 }  // namespace weir

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 256u << 10;
 constexpr std::uint32_t kBatchRecords = 8192;
+constexpr Duration kComeLimit = std::chrono::seconds(30);  // For committed data to come.
 
 // Set by the client's threads when its queue is no longer empty, and by wake().
 class Bell {
@@ -64,30 +65,14 @@ void read_headers(const rd_kafka_message_t& message, Record& record) {
 
 class KafkaReader final : public TopicReader {
  public:
-  KafkaReader(const KafkaLogOptions& options, std::string topic, PartitionId partition, const CommittedEnd* known_end)
-      : options_(options), topic_(std::move(topic)), partition_(partition), known_end_(known_end) {}
-
-  ~KafkaReader() override {
-    if (queue_) rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
-  }
+  KafkaReader(KafkaCore& core, std::string topic, PartitionId partition, const CommittedEnd* known_end)
+      : core_(core), topic_(std::move(topic)), partition_(partition), known_end_(known_end) {}
 
   Result<void> open(Offset from) {
-    TRY_ASSIGN(handle_, make_kafka_handle(options_, RD_KAFKA_CONSUMER,
-                                          {{"group.id", "weir." + options_.pipeline + ".reader"},  // Asked for; never joined.
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.auto.commit", "false"},
-                                           {"enable.auto.offset.store", "false"},
-                                           {"enable.partition.eof", "true"},
-                                           {"auto.offset.reset", "error"},
-                                           {"fetch.wait.max.ms", "20"},  // So long takes the end to be confirmed; data comes at once.
-                                           {"fetch.error.backoff.ms", "20"},
-                                           {"fetch.message.max.bytes", "4194304"}}));
-    rd_kafka_poll_set_consumer(handle_.get());
-    queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
-    rd_kafka_queue_cb_event_enable(queue_.get(), [](rd_kafka_t*, void* bell) { static_cast<Bell*>(bell)->ring(false); }, &bell_);
-    TRY_ASSIGN(const auto marks, query_watermarks(handle_, topic_, partition_, options_.reach_limit));
+    TRY_ASSIGN(fetched_, core_.fetchers->partition(topic_, partition_));
+    TRY_ASSIGN(const auto marks, core_.admin->watermarks(topic_, partition_));
     position_ = std::max(from, marks.begin);
-    return assign(position_);
+    return start(position_);
   }
 
   Result<std::shared_ptr<const RecordBatch>> poll(Duration wait) override {
@@ -108,16 +93,18 @@ class KafkaReader final : public TopicReader {
         continue;
       }
       if (position_ >= end) return batch;
-      if (now >= until + options_.reach_limit)
-        return Error{ErrorCode::kUnavailable, what("reading") + ": nothing came for " + std::to_string(options_.reach_limit.count() / 1'000'000) +
-                                                  " s though committed data ends at " + std::to_string(end.value) + handle_.said()};
+      if (now >= until + come_limit()) {  // The brokers answer, the client does not fetch.
+        fetched_->abandon_client();
+        return Error{ErrorCode::kUnavailable, what("reading") + ": nothing came for " + std::to_string(come_limit().count() / 1'000'000) +
+                                                  " s though committed data ends at " + std::to_string(end.value) + fetched_->said()};
+      }
       bell_.wait_until(now + std::chrono::milliseconds(50));
     }
   }
 
   Result<void> seek(Offset to) override {
     held_.reset();
-    TRY(assign(to));
+    TRY(start(to));
     position_ = to;
     return {};
   }
@@ -127,28 +114,20 @@ class KafkaReader final : public TopicReader {
     const auto end = committed_end();
     return end.ok() ? *end : position_;
   }
-  Offset known_end() const override {  // As of the last fetch.
-    std::int64_t low = 0, high = -1;
-    if (rd_kafka_get_watermark_offsets(handle_.get(), topic_.c_str(), partition_.value, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR) return position_;
-    return std::max(position_, Offset(high));
-  }
+  Offset known_end() const override { return std::max(position_, fetched_->known_end().value_or(position_)); }  // As of the last fetch.
   void wake() override { bell_.ring(true); }
 
  private:
   std::string what(std::string_view verb) const {
     return std::string(verb) + " topic '" + topic_ + "' partition " + std::to_string(partition_.value);
   }
-  // Reads on from there. What was fetched before is of an older version to the client and is dropped; a seek would do the
-  // same, but is refused while nothing has been fetched yet, and after an error.
-  Result<void> assign(Offset at) const {
-    const KafkaPtr<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition_.value)->offset = at.value;
-    if (const auto code = rd_kafka_assign(handle_.get(), list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return kafka_error(code, what("reading"));
-    return {};
+  Result<void> start(Offset at) {
+    return fetched_->start(at, [](rd_kafka_t*, void* bell) { static_cast<Bell*>(bell)->ring(false); }, &bell_);
   }
+  Duration come_limit() const { return std::min(kComeLimit, core_.options.reach_limit); }
+  // Over a connection that does not fetch: the brokers answer one request of a connection after the other.
   Result<Offset> committed_end() const {
-    TRY_ASSIGN(const auto marks, query_watermarks(handle_, topic_, partition_, options_.reach_limit));
+    TRY_ASSIGN(const auto marks, core_.admin->watermarks(topic_, partition_));
     return known_end_ != nullptr ? std::max(marks.end, known_end_->get()) : marks.end;
   }
 
@@ -161,7 +140,7 @@ class KafkaReader final : public TopicReader {
     std::int64_t append_time_us = 0;
     while (count < kBatchRecords && bytes.size() < kBatchBytes) {
       KafkaPtr<rd_kafka_message_t> message = std::move(held_);
-      if (!message) message.reset(rd_kafka_consumer_poll(handle_.get(), 0));
+      if (!message) message = fetched_->take();
       if (!message) break;
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (count > 0) {
@@ -207,7 +186,7 @@ class KafkaReader final : public TopicReader {
 
   Result<void> failed(const rd_kafka_message_t& message) const {
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-      TRY_ASSIGN(const auto marks, query_watermarks(handle_, topic_, partition_, options_.reach_limit));
+      TRY_ASSIGN(const auto marks, core_.admin->watermarks(topic_, partition_));
       if (position_ < marks.begin)
         return Error{ErrorCode::kNotFound, "topic '" + topic_ + "' partition " + std::to_string(partition_.value) + ": offset " +
                                                std::to_string(position_.value) + " is no longer there, retention has passed it; the oldest is " +
@@ -221,22 +200,21 @@ class KafkaReader final : public TopicReader {
     return std::move(failure.error);
   }
 
-  const KafkaLogOptions& options_;
+  KafkaCore& core_;
   const std::string topic_;
   const PartitionId partition_;
   const CommittedEnd* const known_end_;
   Bell bell_;
-  KafkaHandle handle_;
-  KafkaPtr<rd_kafka_queue_t> queue_;
-  KafkaPtr<rd_kafka_message_t> held_;  // Belongs into the next batch.
+  std::unique_ptr<KafkaPartition> fetched_;  // Gone before the bell that it rings.
+  KafkaPtr<rd_kafka_message_t> held_;        // Belongs into the next batch. Gone before its client.
   Offset position_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<TopicReader>> make_kafka_reader(const KafkaLogOptions& options, const std::string& topic, PartitionId partition,
-                                                       Offset from, const CommittedEnd* known_end) {
-  auto reader = std::make_unique<KafkaReader>(options, topic, partition, known_end);
+Result<std::unique_ptr<TopicReader>> make_kafka_reader(KafkaCore& core, const std::string& topic, PartitionId partition, Offset from,
+                                                       const CommittedEnd* known_end) {
+  auto reader = std::make_unique<KafkaReader>(core, topic, partition, known_end);
   TRY(reader->open(from));
   return std::unique_ptr<TopicReader>(std::move(reader));
 }

@@ -23,24 +23,45 @@ constexpr Duration kLookAgainAfter = std::chrono::milliseconds(200);  // For a c
 constexpr Duration kAskEndEvery = std::chrono::seconds(1);
 constexpr Duration kDeleteRetention = std::chrono::hours(7 * 24);  // Tombstones of the changelog.
 
+// The changelog has what a damaged local store has lost: the store is made anew at the next start.
+class LocalDamage {
+ public:
+  LocalDamage(std::string label, std::function<void(const Error&)> tell) : label_(std::move(label)), tell_(std::move(tell)) {}
+  // REQUIRES: an error of the local store.
+  Error operator()(Error error) const {
+    if (error.code != ErrorCode::kCorruption) return error;
+    if (tell_) tell_(error);
+    return {ErrorCode::kUnavailable, "local store of task " + label_ + " is damaged: " + error.what + "; the next start of the process fills it again from the changelog"};
+  }
+  template <class T>
+  Result<T> operator()(Result<T> result) const {
+    if (result.ok()) return result;
+    return (*this)(std::move(result).error());
+  }
+
+ private:
+  std::string label_;
+  std::function<void(const Error&)> tell_;
+};
+
 // The task's state, in the local store under a letter of its own.
 class KafkaState final : public StateReader {
  public:
-  KafkaState(std::shared_ptr<const StateReader> local, std::shared_ptr<const std::atomic<std::uint64_t>> last_commit)
-      : local_(std::move(local)), last_commit_(std::move(last_commit)) {}
+  KafkaState(std::shared_ptr<const StateReader> local, std::shared_ptr<const std::atomic<std::uint64_t>> last_commit, LocalDamage damage)
+      : local_(std::move(local)), last_commit_(std::move(last_commit)), damage_(std::move(damage)) {}
 
-  Result<bool> get(std::string_view key, std::string& value) const override { return local_->get(full(key), value); }
+  Result<bool> get(std::string_view key, std::string& value) const override { return damage_(local_->get(full(key), value)); }
   Result<void> get_many(std::span<const std::string_view> keys, std::vector<std::string>& values,
                         std::vector<char>& found) const override {
     std::vector<std::string> all;
     all.reserve(keys.size());
     for (const std::string_view key : keys) all.push_back(full(key));
     const std::vector<std::string_view> views(all.begin(), all.end());
-    return local_->get_many(views, values, found);
+    return damage_(local_->get_many(views, values, found));
   }
   Result<void> scan_from(std::string_view prefix, std::string_view from,
                          const std::function<bool(std::string_view, std::string_view)>& fn) const override {
-    return local_->scan_from(full(prefix), full(from), [&](std::string_view key, std::string_view value) { return fn(key.substr(1), value); });
+    return damage_(local_->scan_from(full(prefix), full(from), [&](std::string_view key, std::string_view value) { return fn(key.substr(1), value); }));
   }
   CommitId visible() const override { return CommitId(last_commit_->load(std::memory_order_acquire)); }
 
@@ -52,6 +73,7 @@ class KafkaState final : public StateReader {
   }
   const std::shared_ptr<const StateReader> local_;
   const std::shared_ptr<const std::atomic<std::uint64_t>> last_commit_;
+  const LocalDamage damage_;
 };
 
 class KafkaTaskStore final : public TaskStore {
@@ -61,6 +83,7 @@ class KafkaTaskStore final : public TaskStore {
         spec_(std::move(spec)),
         changelog_(core_->options.pipeline + "." + spec_.name + ".changelog"),
         label_(spec_.name + "/" + std::to_string(spec_.partition.value)),
+        damage_(label_, core_->options.on_local_damage),
         transactions_(core_->options, core_->options.pipeline + "." + spec_.name + "." + std::to_string(spec_.partition.value)) {}
 
   ~KafkaTaskStore() override {
@@ -74,11 +97,11 @@ class KafkaTaskStore final : public TaskStore {
     owner_ = 0;
     TRY(make_changelog());
     if (!read_only()) TRY(transactions_.fence());
-    TRY(open_local());
+    TRY(damage_(open_local()));
     TRY(catch_up());
     if (!read_only()) TRY(take_over());
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
-    return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_), entry_.attempts};
+    return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_, damage_), entry_.attempts};
   }
 
   Result<std::uint64_t> follow(Duration wait) override {
@@ -89,10 +112,10 @@ class KafkaTaskStore final : public TaskStore {
         return std::uint64_t{0};
       }
       has_changelog_ = true;
-      TRY(open_local());
+      TRY(damage_(open_local()));
       TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
       TRY(check_stamp(marks));
-      TRY_ASSIGN(follower_, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
+      TRY_ASSIGN(follower_, make_kafka_reader(*core_, changelog_, spec_.partition, stamp_.next, nullptr));
       followed_end_ = marks.end;
     }
     TRY_ASSIGN(const auto batch, follower_->poll(wait));
@@ -128,7 +151,7 @@ class KafkaTaskStore final : public TaskStore {
 
   Result<CommitId> commit(Transaction& transaction) override {
     if (read_only()) return refuse_write().error();
-    TRY_ASSIGN(std::vector<Append> appends, appends_of(transaction));
+    TRY_ASSIGN(std::vector<KafkaAppend> appends, kafka_appends_of(*core_, spec_, transaction));
     ChangelogTaskEntry next = entry_;
     next.last_commit = entry_.last_commit.next();
     for (const Position& position : transaction.consumed) next.attempts[static_cast<std::size_t>(position.input)] = transaction.attempts;
@@ -143,32 +166,25 @@ class KafkaTaskStore final : public TaskStore {
   Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const override {
     CHECK(local_ != nullptr);
     Result<void> decoded;
-    TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+    TRY(damage_(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
       OrderOfCommit entry;
       if (!decode(body, entry)) {
-        decoded = malformed("an order entry");
+        decoded = damage_(malformed("an order entry"));
         return false;
       }
       return fn(changelog_order_commit(key), entry.order);
-    }));
+    })));
     return decoded;
   }
 
  private:
-  struct Append {
-    KafkaTopic* topic = nullptr;
-    PartitionId partition;
-    const RecordBatch* records = nullptr;
-    KafkaAppended appended;
-  };
-
   bool read_only() const { return core_->options.read_only; }
   Result<void> refuse_write() const {
     return Error{ErrorCode::kIo, "task " + label_ + ": the log was opened for reading only"};
   }
   std::string where() const { return "topic '" + changelog_ + "' partition " + std::to_string(spec_.partition.value); }
   Error malformed(std::string_view what) const {
-    return {ErrorCode::kCorruption, "local store of task " + label_ + ": " + std::string(what) + " is malformed; remove the local store, it is filled again from " + where()};
+    return {ErrorCode::kCorruption, "local store of task " + label_ + ": " + std::string(what) + " is malformed"};
   }
 
   Result<void> write_attempts(const Attempts& attempts) {
@@ -229,7 +245,7 @@ class KafkaTaskStore final : public TaskStore {
     TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
     TRY(check_stamp(marks));
     if (stamp_.next >= marks.end) return {};
-    TRY_ASSIGN(const auto reader, make_kafka_reader(core_->options, changelog_, spec_.partition, stamp_.next, nullptr));
+    TRY_ASSIGN(const auto reader, make_kafka_reader(*core_, changelog_, spec_.partition, stamp_.next, nullptr));
     while (reader->position() < marks.end) {
       TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));  // Waits until there is a record, or none before the end.
       if (batch == nullptr) continue;
@@ -288,53 +304,35 @@ class KafkaTaskStore final : public TaskStore {
     stamp_.time_us = core_->options.clock->wall_us();
     body_.clear();
     encode(stamp_, body_);
-    return local_->write(kLocalStamp, body_.view());
+    return damage_(local_->write(kLocalStamp, body_.view()));
   }
 
   Result<void> wipe() {
     entry_ = {};
-    return local_->wipe();
-  }
-
-  Result<std::vector<Append>> appends_of(const Transaction& transaction) {
-    std::vector<Append> out;
-    const auto add = [&](Topic topic, PartitionId partition, const RecordBatch& records) -> Result<void> {
-      if (records.empty()) return {};
-      KafkaTopic*& found = topics_[index_of(topic)];
-      if (found == nullptr) {
-        TRY_ASSIGN(found, core_->topic(topic));
-      }
-      if (partition.value < 0 || partition.value >= found->spec.partitions)
-        return Error{ErrorCode::kConfig, "task '" + spec_.name + "' writes partition " + std::to_string(partition.value) + " of topic '" +
-                                             found->spec.name + "', which has " + std::to_string(found->spec.partitions)};
-      out.push_back({found, partition, &records, {}});
-      return {};
-    };
-    for (std::size_t i = 0; i < kTopicCount; ++i) TRY(add(static_cast<Topic>(i), spec_.partition, transaction.records[i]));
-    for (const RoutedBatch& batch : transaction.routed) TRY(add(batch.topic, batch.partition, batch.records));
-    return out;
+    return damage_(local_->wipe());
   }
 
   // The same transaction until it is committed, or an error says that nothing of it is.
-  Result<void> write(Transaction& transaction, std::vector<Append> appends, ChangelogTaskEntry next, const std::vector<std::string>& forgotten) {
+  Result<void> write(Transaction& transaction, std::vector<KafkaAppend> appends, ChangelogTaskEntry next, const std::vector<std::string>& forgotten) {
     if (lost_) {
       TRY(find_again());
       if (entry_.same_commit(next)) return finish(appends);  // This very one had been committed.
     }
     TRY(make_changes(transaction, next, forgotten));
     TRY(transactions_.warm(changelog_));
-    for (const Append& append : appends) TRY(transactions_.warm(append.topic->spec.name));
+    for (const KafkaAppend& append : appends) TRY(transactions_.warm(append.topic->spec.name));
     KafkaAppended changelog_end;
     const auto fill = [&](KafkaProducer& producer) -> std::optional<KafkaFailure> {
-      for (Append& append : appends)
+      for (KafkaAppend& append : appends)
         if (auto failure = append_all(producer, append)) return failure;
       changelog_end = {};
       return append_changes(producer, changelog_end);
     };
     acked_ns_ = 0;
     for (int unknown = 0;; ++unknown) {
-      TRY_ASSIGN(const auto outcome, transactions_.write(fill));
-      if (outcome == KafkaTransactions::Outcome::kCommitted) break;
+      const auto outcome = transactions_.write(fill);
+      if (!outcome.ok()) return with_topics(outcome.error(), appends);
+      if (*outcome == KafkaTransactions::Outcome::kCommitted) break;
       lost_ = true;
       if (unknown == kUnknownMax)
         return Error{ErrorCode::kUnavailable, "Kafka, commit of task " + label_ + ": its outcome was unknown " + std::to_string(unknown + 1) + " times in a row"};
@@ -342,7 +340,7 @@ class KafkaTaskStore final : public TaskStore {
       if (entry_.same_commit(next)) return finish(appends);  // It had been committed, and is here from the changelog.
     }
     acked_ns_ = changelog_end.acked_ns;
-    for (const Append& append : appends) acked_ns_ = std::max(acked_ns_, append.appended.acked_ns);
+    for (const KafkaAppend& append : appends) acked_ns_ = std::max(acked_ns_, append.appended.acked_ns);
     entry_ = std::move(next);
     rewrite_ = std::move(rewrite_next_);
     local_->apply(changes_local_);
@@ -352,9 +350,17 @@ class KafkaTaskStore final : public TaskStore {
     return finish(appends);
   }
 
-  Result<void> finish(const std::vector<Append>& appends) {
-    for (const Append& append : appends)
-      if (append.appended.last >= 0) append.topic->ends[static_cast<std::size_t>(append.partition.value)].raise(Offset(append.appended.last).next());
+  // The client does not say which topic of a transaction was refused.
+  Error with_topics(Error error, const std::vector<KafkaAppend>& appends) const {
+    if (error.code != ErrorCode::kConfig && error.code != ErrorCode::kNotFound) return error;
+    error.what += "; the transaction was for topics '" + changelog_ + "'";
+    for (const KafkaAppend& append : appends) error.what += ", '" + append.topic->spec.name + "'";
+    return error;
+  }
+
+  Result<void> finish(const std::vector<KafkaAppend>& appends) {
+    for (const KafkaAppend& append : appends)
+      append.raise_end();
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
     return {};
   }
@@ -385,18 +391,6 @@ class KafkaTaskStore final : public TaskStore {
   Result<void> check_owner() const {
     if (owner_ == 0 || entry_.owner == owner_) return {};  // 0: it is just taking over.
     return Error{ErrorCode::kFenced, "task " + label_ + ": another process owns this task now, " + where() + " says"};
-  }
-
-  std::optional<KafkaFailure> append_all(KafkaProducer& producer, Append& append) {
-    append.appended = {};
-    auto topic = producer.topic(append.topic->spec.name);
-    if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
-    std::optional<KafkaFailure> failure;
-    const bool whole = append.records->for_each([&](Offset, const Record& record) {
-      if (!failure) failure = producer.append(*topic, append.partition, record, /*headers=*/true, append.appended);
-    });
-    CHECK(whole);
-    return failure;
   }
 
   // Changes as records of the changelog, with their bytes in `sealed_`, and for the local store.
@@ -451,7 +445,7 @@ class KafkaTaskStore final : public TaskStore {
     // Twice what this commit changes, and never less than so small a part of what started it: it always ends.
     const std::uint64_t enough = std::max<std::uint64_t>(core_->options.changelog_bytes_min / kRewriteCommits, 2 * changed_bytes);
     bool more = false;
-    TRY(local_->scan_written(kChangelogState, rewrite_next_.from, [&](std::string_view key, std::string_view value) {
+    TRY(damage_(local_->scan_written(kChangelogState, rewrite_next_.from, [&](std::string_view key, std::string_view value) {
       if (run_.size() >= enough) {
         more = true;
         rewrite_next_.from = key;
@@ -459,7 +453,7 @@ class KafkaTaskStore final : public TaskStore {
       }
       append_change(key.substr(kChangelogState.size()), value, false, run_);
       return true;
-    }));
+    })));
     rewrite_next_.live_bytes += run_.size();
     rewrite_next_.whole = !more;
     return {};
@@ -519,13 +513,13 @@ class KafkaTaskStore final : public TaskStore {
       return of_topic[index];
     };
     bool all = true;
-    TRY(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
+    TRY(damage_(local_->scan(kChangelogOrder, [&](std::string_view key, std::string_view body) {
       OrderOfCommit entry;
       if (!decode(body, entry) || !inputs_are_gone(entry.positions, begin_of)) return false;
       out.emplace_back(key);
       all = out.size() < kForgottenMax;
       return all;
-    }));
+    })));
     if (all) begins_seen_ = version;
     return out;
   }
@@ -551,10 +545,10 @@ class KafkaTaskStore final : public TaskStore {
   const TaskSpec spec_;
   const std::string changelog_;
   const std::string label_;
+  const LocalDamage damage_;
   KafkaTransactions transactions_;
   std::shared_ptr<KafkaLocalState> local_;
   std::shared_ptr<std::atomic<std::uint64_t>> last_commit_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  std::array<KafkaTopic*, kTopicCount> topics_{};
   LocalStamp stamp_;
   ChangelogTaskEntry entry_;
   bool has_changelog_ = false;
@@ -582,6 +576,34 @@ KafkaProperties changelog_settings() {
           {"segment.bytes", std::to_string(64 << 20)},
           {"segment.ms", "3600000"},  // What is in the open segment is not compacted.
           {"max.message.bytes", "4194304"}};
+}
+
+Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpec& spec, const Transaction& transaction) {
+  std::vector<KafkaAppend> out;
+  const auto add = [&](Topic topic, PartitionId partition, const RecordBatch& records) -> Result<void> {
+    if (records.empty()) return {};
+    TRY_ASSIGN(KafkaTopic* const found, core.topic(topic));
+    if (partition.value < 0 || partition.value >= found->spec.partitions)
+      return Error{ErrorCode::kConfig, "task '" + spec.name + "' writes partition " + std::to_string(partition.value) + " of topic '" +
+                                           found->spec.name + "', which has " + std::to_string(found->spec.partitions)};
+    out.push_back({found, partition, &records, {}});
+    return {};
+  };
+  for (std::size_t i = 0; i < kTopicCount; ++i) TRY(add(static_cast<Topic>(i), spec.partition, transaction.records[i]));
+  for (const RoutedBatch& batch : transaction.routed) TRY(add(batch.topic, batch.partition, batch.records));
+  return out;
+}
+
+std::optional<KafkaFailure> append_all(KafkaProducer& producer, KafkaAppend& append) {
+  append.appended = {};
+  auto topic = producer.topic(append.topic->spec.name);
+  if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
+  std::optional<KafkaFailure> failure;
+  const bool whole = append.records->for_each([&](Offset, const Record& record) {
+    if (!failure) failure = producer.append(*topic, append.partition, record, /*headers=*/true, append.appended);
+  });
+  CHECK(whole);
+  return failure;
 }
 
 std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec) {

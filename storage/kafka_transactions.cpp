@@ -10,11 +10,19 @@ namespace {
 
 constexpr int kSliceMs = 1000;
 constexpr Duration kAskAgainAfter = std::chrono::milliseconds(2);
+// A client that has not found its coordinator for so long may never find it (before 2.10 its metadata may be stuck at a broker
+// that is gone): a new one looks from the start.
+constexpr Duration kClientLimit = std::chrono::seconds(30);
+constexpr Duration kNextClientAfter = std::chrono::milliseconds(200);
 
 void note_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   // A failed one fails its transaction: commit() tells.
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->_private == nullptr) return;
+  if (message->_private == nullptr) return;
   auto& appended = *static_cast<KafkaAppended*>(message->_private);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    appended.failed = message->err;
+    return;
+  }
   appended.last = std::max(appended.last, message->offset);
   appended.acked_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -47,6 +55,21 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions
                                               {"linger.ms", "1000"},
                                               {"batch.num.messages", "100000"},
                                               {"retry.backoff.ms", "1"},
+                                              {"allow.auto.create.topics", "false"},  // With settings that nobody chose.
+                                              {"queue.buffering.max.messages", "1000000"},
+                                              {"message.max.bytes", "4194304"}},
+                                             [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
+  return out;
+}
+
+Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make_plain(const KafkaLogOptions& options) {
+  std::unique_ptr<KafkaProducer> out(new KafkaProducer(options, options.pipeline));
+  const int timeout_ms = milliseconds(options.transaction_timeout);
+  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_PRODUCER,
+                                             {{"enable.idempotence", "true"},
+                                              {"message.timeout.ms", std::to_string(timeout_ms)},
+                                              {"linger.ms", "1000"},  // A flush sends.
+                                              {"allow.auto.create.topics", "false"},
                                               {"queue.buffering.max.messages", "1000000"},
                                               {"message.max.bytes", "4194304"}},
                                              [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
@@ -55,7 +78,7 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions
 
 template <class Call>
 std::optional<KafkaFailure> KafkaProducer::repeat(std::string_view what, Call&& call) {
-  const auto until = std::chrono::steady_clock::now() + options_.reach_limit;
+  const auto until = std::chrono::steady_clock::now() + std::min(options_.reach_limit, kClientLimit);
   for (;;) {
     rd_kafka_error_t* error = call();
     if (error == nullptr) return std::nullopt;
@@ -71,6 +94,13 @@ std::optional<KafkaFailure> KafkaProducer::repeat(std::string_view what, Call&& 
     }
     std::this_thread::sleep_for(kAskAgainAfter);
   }
+}
+
+std::optional<KafkaFailure> KafkaProducer::flush() {
+  return repeat("flush", [&]() -> rd_kafka_error_t* {
+    const rd_kafka_resp_err_t code = rd_kafka_flush(handle_.get(), kSliceMs);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nullptr : rd_kafka_error_new(code, "%s", rd_kafka_err2str(code));
+  });
 }
 
 std::optional<KafkaFailure> KafkaProducer::fence() {
@@ -159,8 +189,14 @@ Result<void> KafkaTransactions::fence() {
   turn_ = 0;
   std::array<Result<void>, 2> results;
   const auto make = [&](std::size_t i) -> Result<void> {
-    TRY_ASSIGN(producers_[i], KafkaProducer::make(options_, id_ + (i == 0 ? ".a" : ".b")));
-    if (auto failure = producers_[i]->fence()) return std::move(failure->error);
+    for (const auto until = std::chrono::steady_clock::now() + options_.reach_limit;;) {
+      TRY_ASSIGN(producers_[i], KafkaProducer::make(options_, id_ + (i == 0 ? ".a" : ".b")));
+      auto failure = producers_[i]->fence();
+      if (!failure) break;
+      if (failure->action != KafkaAction::kRebuild || failure->error.code != ErrorCode::kUnavailable || std::chrono::steady_clock::now() >= until)
+        return std::move(failure->error);
+      std::this_thread::sleep_for(kNextClientAfter);
+    }
     for (const auto& [topic, known] : warmed_)
       if (const auto warmed = producers_[i]->topic(topic); !warmed.ok()) return warmed.error();
     return {};

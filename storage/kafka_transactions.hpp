@@ -17,16 +17,22 @@
 
 namespace weir {
 
-// Where the records of one topic partition ended, told by the brokers as they acknowledge.
+// Where the records of one topic partition ended, told by the brokers as they acknowledge, and whether they refused any.
 struct KafkaAppended {
   std::int64_t last = -1;
   std::int64_t acked_ns = 0;  // When the last acknowledgement came (steady clock).
+  rd_kafka_resp_err_t failed = RD_KAFKA_RESP_ERR_NO_ERROR;  // One of them; a transaction with it cannot be committed.
 };
 
 // One transactional producer. Every call that returns a failure has left the transaction open, unless the handle is dead.
 class KafkaProducer {
  public:
   static Result<std::unique_ptr<KafkaProducer>> make(const KafkaLogOptions& options, const std::string& transactional_id);
+
+  // Idempotent, without transactions: append() and flush() are for it, and what follows is not.
+  static Result<std::unique_ptr<KafkaProducer>> make_plain(const KafkaLogOptions& options);
+  // Waits until the brokers have answered to everything; what they said is with each record's KafkaAppended.
+  std::optional<KafkaFailure> flush();
 
   // Ends what other owners of the id have open, and them.
   std::optional<KafkaFailure> fence();

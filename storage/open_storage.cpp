@@ -1,6 +1,7 @@
 #include "storage/open_storage.hpp"
 
 #include <filesystem>
+#include <fstream>
 
 #include "storage/kafka_check.hpp"
 #include "storage/memory_log.hpp"
@@ -8,14 +9,17 @@
 namespace weir {
 namespace {
 
+// A pipeline that ran on the embedded log in this directory keeps what it has.
 constexpr std::string_view kLocalStore = "/kafka";
+constexpr std::string_view kDamaged = "/damaged";  // In the local store: it was found to be so while it was used.
 
 // The changelogs have all that is in it: it need not survive a power cut, and a damaged one is made anew.
 Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
   if (options.read_only) return std::unique_ptr<TopicLog>(make_memory_log(options.pipeline, *options.clock));
-  options.path += kLocalStore;  // A pipeline that ran on the embedded log in this directory keeps what it has.
+  options.path += kLocalStore;
   options.sync = SyncPolicy::kNever;
   std::error_code error;
+  if (std::filesystem::exists(options.path + std::string(kDamaged), error)) std::filesystem::remove_all(options.path, error);
   std::filesystem::create_directories(options.path, error);
   if (error) return Error{ErrorCode::kIo, options.path + ": " + error.message()};
   auto log = open_embedded_log(options);
@@ -55,6 +59,7 @@ Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options) {
       kafka.pipeline = options.embedded.pipeline;
       kafka.clock = options.embedded.clock;
       kafka.read_only = options.embedded.read_only;
+      kafka.on_local_damage = [marker = options.embedded.path + std::string(kLocalStore) + std::string(kDamaged)](const Error& error) { std::ofstream(marker) << error.what << '\n'; };
       TRY_ASSIGN(auto local, open_local_store(options.embedded));
       return open_kafka_log(std::move(kafka), std::move(local));
     }

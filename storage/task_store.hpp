@@ -14,6 +14,7 @@ namespace weir {
 struct TaskSpec {
   std::string name;        // "inference", "learning", "source.logs", …: unique per pipeline and partition.
   PartitionId partition;   // Of the task, and of every record it writes but those that its transactions route elsewhere.
+  bool writes_inputs = false;  // What it writes twice would count twice: exactly once, whatever the log's delivery is.
 };
 
 class TaskStore {
@@ -42,6 +43,8 @@ class TaskStore {
   // Makes records, state, positions and order durable together: on return they survive kill -9 (a power cut as `sync`
   // says) and are visible to readers, in this order of commits. On an error nothing of it is visible. Calls order.bytes(),
   // nothing else of the transaction is changed. Sets the attempts at the inputs it has consumed from to what it says.
+  // Where the store puts state and positions off (delivery: at_least_once), only the records survive and are visible; it returns
+  // an older commit then, the last one of which everything survives.
   virtual Result<CommitId> commit(Transaction& transaction) = 0;
 
   // What commit() has met, for metrics. By the thread that commits.
@@ -50,6 +53,11 @@ class TaskStore {
     std::int64_t acked_ns = 0;  // Of the last commit: when the log had its records, before readers saw them (monotonic); 0: at once.
   };
   virtual CommitFacts facts() const { return {}; }
+  // Commits what was put off: `now`, or if it is time. The last commit of which everything survives. Any thread.
+  virtual Result<CommitId> settle(bool now) {
+    static_cast<void>(now);
+    return CommitId(0);  // Nothing ever is.
+  }
 
   // Every order entry still kept, oldest commit first: fn(commit, bytes) until it returns false. REQUIRES: recovered.
   virtual Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const = 0;

@@ -59,6 +59,11 @@ class TopicLog {
   // Creates the topic, or checks that it is there with the same partition count (kConfig names both counts if not) and
   // takes over the new retention. Idempotent.
   virtual Result<void> create(const TopicSpec& spec) = 0;
+  // The same for all of them, in fewer calls where those go over a network.
+  virtual Result<void> create_all(const std::vector<TopicSpec>& specs) {
+    for (const TopicSpec& spec : specs) TRY(create(spec));
+    return {};
+  }
   virtual Result<TopicDescription> describe(Topic topic) const = 0;  // kNotFound if it was never created.
   virtual std::vector<TopicDescription> list() const = 0;            // In Topic order.
   // One past the newest record, committed or not: what has been committed by now ends before it, though readers of other
@@ -100,6 +105,12 @@ class TopicLog {
   virtual Result<std::unique_ptr<Membership>> join(const MembershipOptions&) { return std::unique_ptr<Membership>(); }
   // Who shares a topic's partitions now, ordered by name; empty where nobody does.
   virtual Result<std::vector<Member>> members(Topic) const { return std::vector<Member>(); }
+
+  // True: others have a hand in the topics, too. They may delete one and make it again, or add partitions, and retention may pass
+  // what a task has not read: it knows no floors.
+  virtual bool others_change_topics() const { return false; }
+  // Whether the topics created through this log are still there with their partitions. kNotFound, kConfig: which one is not.
+  virtual Result<void> check_topics() const { return {}; }
 
   // Makes everything committed so far survive a power cut.
   virtual Result<void> sync() = 0;

@@ -4,11 +4,13 @@
 
 #include <boost/lockfree/spsc_queue.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
 #include "actors/runtime/wake_signal.hpp"
 #include "core/base/check.hpp"
+#include "core/base/strong_id.hpp"
 #include "sources/input_batch.hpp"
 
 namespace weir {
@@ -46,8 +48,14 @@ class InputRing {
   // Reader: whether it may parse ahead of the task. Not before the task has taken a first record of this start: a line that
   // kills the parser would leave no trace of whose it was.
   bool may_parse_ahead() const { return may_parse_ahead_.load(std::memory_order_acquire); }
-  // Reader: since when (monotonic ns) the end of the source is reached, or 0: there is more.
-  void set_quiet_since(std::int64_t ns) { quiet_since_ns_.store(ns, std::memory_order_release); }
+  // Reader: at `now_ns` (monotonic) the end of the source was reached, and everything before `through` has been pushed.
+  void set_quiet(std::int64_t now_ns, Offset through) {
+    quiet_through_.store(through.value, std::memory_order_relaxed);
+    quiet_confirmed_ns_.store(now_ns, std::memory_order_relaxed);
+    if (quiet_since_ns_.load(std::memory_order_relaxed) == 0) quiet_since_ns_.store(now_ns, std::memory_order_release);
+  }
+  // Reader: there is more.
+  void set_busy() { quiet_since_ns_.store(0, std::memory_order_release); }
 
   // Task:
   std::unique_ptr<InputBatch> pop() {
@@ -60,7 +68,12 @@ class InputRing {
     reader.notify();
   }
   void let_parse_ahead() { may_parse_ahead_.store(true, std::memory_order_release); }
-  std::int64_t quiet_since_ns() const { return quiet_since_ns_.load(std::memory_order_acquire); }
+  // How long the source was silent when that was looked at last; -1: there is more. An end that nobody confirms is not silence.
+  std::int64_t quiet_ns() const {
+    const std::int64_t since = quiet_since_ns_.load(std::memory_order_acquire);
+    return since == 0 ? -1 : std::max<std::int64_t>(0, quiet_confirmed_ns_.load(std::memory_order_relaxed) - since);
+  }
+  Offset quiet_through() const { return Offset(quiet_through_.load(std::memory_order_relaxed)); }
 
   WakeSignal reader;  // The reader waits on it for credit.
 
@@ -70,6 +83,8 @@ class InputRing {
   boost::lockfree::spsc_queue<InputBatch*, boost::lockfree::capacity<kBatches>> full_;
   boost::lockfree::spsc_queue<InputBatch*, boost::lockfree::capacity<kBatches>> used_;
   std::atomic<std::int64_t> quiet_since_ns_{0};
+  std::atomic<std::int64_t> quiet_confirmed_ns_{0};
+  std::atomic<std::int64_t> quiet_through_{0};
   std::atomic<bool> may_parse_ahead_{false};
 };
 

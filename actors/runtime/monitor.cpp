@@ -27,9 +27,25 @@ struct Standstill {
     return now - since_ns;
   }
 };
+
+// No stall is silent: what a task waits for too long, or nothing.
+std::string stall_of(const TaskStatus& status, std::int64_t standstill_ns, std::int64_t now, Duration after) {
+  const auto too_long = [&](const std::atomic<std::int64_t>& since_ns) {
+    const std::int64_t since = since_ns.load(std::memory_order_relaxed);
+    return since != 0 && now - since > after.count() * 1000;
+  };
+  const std::string so_long = " for more than " + std::to_string(after.count() / 1'000'000) + " s";
+  if (too_long(status.commit_began_ns)) return "waits for the end of a commit" + so_long;
+  for (std::size_t i = 0; i < kInputCount; ++i)
+    if (too_long(status.poll_began_ns[i])) return "waits for an answer to its reading of " + std::string(name_of(static_cast<InputId>(i))) + so_long;
+  if (standstill_ns > after.count() * 1000) return "has made no progress while records wait" + so_long;
+  return {};
+}
+
 }  // namespace
 
-caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board) {
+caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board,
+                            caf::actor supervisor, std::shared_ptr<RuntimeOutcome> outcome) {
   self->state.name = "monitor";
   name_thread("monitor");
   self->delayed_send(self, plan->monitor_interval, tick_atom::value);
@@ -39,13 +55,8 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
       [=](tick_atom) {
         const std::int64_t now = clock->monotonic_ns();
         const TaskStatuses statuses = board->all();
-        for (const auto& status : statuses) {
-          const bool stalled = (*standstills)[status.get()].ns(*status, *clock, now) > plan->stall_after.count() * 1000;
-          status->stalled.store(stalled, std::memory_order_relaxed);
-          if (stalled)  // One text however long it lasts: a warning that is known is not added again.
-            status->warn("task '" + task_label(status->task, status->partition) + "' has made no progress for more than " +
-                         std::to_string(plan->stall_after.count() / 1'000'000) + " s while records wait");
-        }
+        for (const auto& status : statuses)
+          status->set_stall(stall_of(*status, (*standstills)[status.get()].ns(*status, *clock, now), now, plan->stall_after));
         if (now - *locked_ns >= kLockEveryNs) {
           *locked_ns = now;
           if (std::string warning = lock_new_memory(); !warning.empty()) board->warnings.add(std::move(warning));
@@ -53,6 +64,15 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
         if (plan->maintain)
           if (const auto maintained = plan->maintain(statuses); !maintained.ok())
             board->warnings.add("maintenance: " + maintained.error().what);
+        if (plan->check)
+          if (const auto checked = plan->check(); !checked.ok()) {
+            if (checked.error().code == ErrorCode::kUnavailable) {
+              board->warnings.add("maintenance: " + checked.error().what);
+            } else {
+              outcome->fail(checked.error());
+              self->send(supervisor, stop_atom::value);
+            }
+          }
         self->delayed_send(self, plan->monitor_interval, tick_atom::value);
       },
       [=](stop_atom) { self->quit(); },

@@ -46,8 +46,8 @@ Runtime::Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock)
     for (const TaskPlan& task : i.plan.tasks)
       if (runs_here(i.plan, task.partition)) i.board.of(task.name, task.partition);
   }
-  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.board);
   i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.board, i.outcome);
+  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.board, i.supervisor, i.outcome);
   if (i.plan.membership) i.membership = i.system.spawn<caf::detached>(membership_actor, i.plan.membership.get(), i.supervisor);
 }
 

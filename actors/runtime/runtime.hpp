@@ -26,6 +26,8 @@ struct RuntimePlan {
   Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
   // Called every `monitor_interval` on the monitor's thread: retention, backups. Errors are warnings.
   std::function<Result<void>(const TaskStatuses&)> maintain;
+  // Called with it: whether what the tasks stand on is still as it was. kUnavailable is a warning, any other error ends them all.
+  std::function<Result<void>()> check;
   Duration monitor_interval = std::chrono::seconds(1);
   Duration stall_after = std::chrono::seconds(30);        // No progress while records wait: reported.
 };

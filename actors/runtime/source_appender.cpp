@@ -14,7 +14,7 @@ SourceAppender::SourceAppender(const AppenderPlan& plan, TopicLog& log, const Cl
     : plan_(plan), log_(log), clock_(clock), status_(status) {}
 
 Result<void> SourceAppender::open() {
-  TRY_ASSIGN(store_, log_.open_task({plan_.name, kOwn}));
+  TRY_ASSIGN(store_, log_.open_task({plan_.name, kOwn, /*writes_inputs=*/true}));
   TRY_ASSIGN(const Recovered recovered, store_->recover());
   TRY_ASSIGN(parser_, make_line_parser(plan_.schema, plan_.role));
   TRY_ASSIGN(source_, plan_.open_source());

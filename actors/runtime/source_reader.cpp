@@ -1,5 +1,8 @@
 #include "actors/runtime/source_reader.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "core/base/crash_point.hpp"
 
 namespace weir {
@@ -11,7 +14,7 @@ SourceReader::SourceReader(const InputPlan& plan, const Task& task, InputRing& r
                            TaskStatus& status, InputStatus& input)
     : plan_(plan), task_(task), ring_(ring), log_(log), clock_(clock), status_(status), input_(input) {}
 
-Result<void> SourceReader::open(Offset next, std::uint64_t cursor, std::string_view identity) {
+Result<void> SourceReader::open(Offset next, std::uint64_t cursor, std::string_view identity, const ReadMark& mark) {
   if (plan_.parsed) {
     TRY_ASSIGN(parser_, make_line_parser(plan_.schema, plan_.role));
   }
@@ -22,8 +25,91 @@ Result<void> SourceReader::open(Offset next, std::uint64_t cursor, std::string_v
     status_.bytes_total += source_->bytes_total();
     return {};
   }
-  TRY_ASSIGN(reader_, log_.open_reader(plan_.topic, plan_.partition, next));
+  return open_topic(next, mark);
+}
+
+std::string SourceReader::topic_text() const {
+  return "topic '" + plan_.topic_name + "', partition " + std::to_string(plan_.partition.value);
+}
+
+// From the last record that was consumed on, if the state tells it: it shows whether this is still the same topic.
+Result<void> SourceReader::open_topic(Offset next, const ReadMark& mark) {
+  from_ = next;
+  if (mark.last.next() == next && !traits_of(plan_.topic).compacted) mark_ = mark;
+  const Offset read_to = std::max(next, mark.through);
+  TRY_ASSIGN(reader_, log_.open_reader(plan_.topic, plan_.partition, mark_.last.value >= 0 ? mark_.last : next));
+  const Offset begin = reader_->position();
+  if (begin > mark_.last) mark_.last = Offset(-1);  // Nothing to compare with any more.
+  // One that has never consumed anything begins with the oldest record there is.
+  if (next.value > 0 && begin > read_to) TRY(note_loss(read_to, begin));
   return {};
+}
+
+Result<void> SourceReader::note_loss(Offset from, Offset to) {
+  const std::string what = topic_text() + ": the offsets from " + std::to_string(from.value) + " up to " + std::to_string(to.value) +
+                           ", which is the oldest one kept, are gone, and task '" + task_.name() + "' has not read them";
+  if (!plan_.accept_loss)
+    return Error{ErrorCode::kNotFound, what + ": retention was faster, or somebody has deleted them. " + plan_.accept_loss_key +
+                                           ": true goes on without them and counts them (`lost`); a longer retention keeps it from happening again"};
+  lost_.fetch_add(static_cast<std::uint64_t>(to.value - from.value), std::memory_order_relaxed);
+  status_.lost[static_cast<std::size_t>(plan_.input)].fetch_add(static_cast<std::uint64_t>(to.value - from.value), std::memory_order_relaxed);
+  status_.warn(what + "; it goes on without them, as " + plan_.accept_loss_key + " says");
+  return {};
+}
+
+// `batch`: the first one, nullptr: there is none.
+Result<void> SourceReader::check_mark(const RecordBatch* batch) {
+  std::string found;
+  if (batch == nullptr || batch->base() != mark_.last) {
+    TRY_ASSIGN(const TopicDescription description, log_.describe(plan_.topic));
+    if (!description.spec.retention.compact) found = "no record there";  // Compaction may have taken it.
+  } else {
+    std::optional<std::uint32_t> crc;
+    batch->for_each([&](Offset, const Record& record) {
+      if (!crc) crc = mark_crc(record.value);
+    });
+    if (crc != mark_.crc) found = "another record there";
+  }
+  if (!found.empty())
+    return Error{ErrorCode::kCorruption, topic_text() + ": the last record that task '" + task_.name() + "' has read was at offset " +
+                                             std::to_string(mark_.last.value) + "; found " + found +
+                                             ": the topic was deleted and made again. What was learnt and published stands on the old one: bring that back, or "
+                                             "give the pipeline another name to start with the new one"};
+  mark_.last = Offset(-1);
+  return {};
+}
+
+// The next batch of the topic, past what retention has taken where that may be.
+Result<std::shared_ptr<const RecordBatch>> SourceReader::poll_topic(Duration wait) {
+  auto& began_ns = status_.poll_began_ns[static_cast<std::size_t>(plan_.input)];
+  began_ns.store(clock_.monotonic_ns() + wait.count() * 1000, std::memory_order_relaxed);  // Until then it may wait for records.
+  auto batch = reader_->poll(wait);
+  began_ns.store(0, std::memory_order_relaxed);
+  if (!batch.ok() && batch.error().code == ErrorCode::kNotFound) {
+    const Offset stood = std::max(reader_->position(), from_);
+    TRY_ASSIGN(const TopicDescription description, log_.describe(plan_.topic));
+    for (const PartitionDescription& partition : description.partitions) {
+      if (partition.partition != plan_.partition || partition.begin <= stood) continue;
+      TRY(note_loss(stood, partition.begin));
+      TRY(reader_->seek(partition.begin));
+      mark_.last = Offset(-1);
+      return std::shared_ptr<const RecordBatch>();
+    }
+  }
+  if (!batch.ok() || mark_.last.value < 0 || (*batch == nullptr && reader_->position() <= mark_.last)) return batch;
+  TRY(check_mark(batch->get()));
+  if (*batch == nullptr || (*batch)->base() >= from_) return batch;
+  ByteBuffer rest;  // What comes after the one that was read only to be compared.
+  std::uint32_t count = 0;
+  (*batch)->for_each([&](Offset offset, const Record& record) {
+    if (offset < from_) return;
+    encode_record(record, rest);
+    ++count;
+  });
+  if (count == 0) return reader_->poll(wait);
+  auto cut = std::make_shared<RecordBatch>();
+  cut->assign(rest.view(), count, from_, (*batch)->append_time_us());
+  return std::shared_ptr<const RecordBatch>(std::move(cut));
 }
 
 Result<bool> SourceReader::step(Duration wait) {
@@ -38,13 +124,13 @@ Result<bool> SourceReader::step(Duration wait) {
   auto got = source_ != nullptr ? read_source(*batch) : read_topic(*batch, wait);
   if (!got.ok()) return std::move(got).error();
   if (!*got) {
-    if (ring_.quiet_since_ns() == 0) ring_.set_quiet_since(clock_.monotonic_ns());
+    ring_.set_quiet(clock_.monotonic_ns(), reader_ != nullptr ? reader_->position() : Offset(0));
     input_.at_end(clock_.wall_us());
     batch->clear();
     ring_.keep(std::move(batch));
     return true;
   }
-  ring_.set_quiet_since(0);
+  ring_.set_busy();
   batch->taken_ns = clock_.monotonic_ns();
   if (parses(*batch)) parse(*batch);
   if (plan_.parsed && task_.needs_fetch()) fetch_ahead(*batch);
@@ -111,7 +197,7 @@ Result<bool> SourceReader::read_source(InputBatch& batch) {
 }
 
 Result<bool> SourceReader::read_topic(InputBatch& batch, Duration wait) {
-  TRY_ASSIGN(batch.topic_batch, reader_->poll(wait));
+  TRY_ASSIGN(batch.topic_batch, poll_topic(wait));
   if (plan_.ends_at != nullptr) {
     const std::int64_t end = plan_.ends_at->load();
     const std::int64_t after = batch.topic_batch == nullptr

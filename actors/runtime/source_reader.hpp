@@ -1,11 +1,13 @@
 #pragma once
 // Reads one input of one task, parses and fetches ahead, and hands batches over by ring. Runs in a thread of its own.
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "actors/runtime/input_ring.hpp"
+#include "core/records/read_mark.hpp"
 #include "actors/runtime/task_plan.hpp"
 #include "actors/runtime/task_status.hpp"
 
@@ -24,20 +26,31 @@ class SourceReader {
                InputStatus& input);
 
   // Opens the source or topic where the task stands. `identity`: what the task's state says of the files; empty: nothing.
-  Result<void> open(Offset next, std::uint64_t cursor, std::string_view identity);
+  // `mark`: what it says of the topic. kNotFound: records of the topic are gone that the task has not read.
+  Result<void> open(Offset next, std::uint64_t cursor, std::string_view identity, const ReadMark& mark = {});
 
   // One batch, or a wait of at most `wait` for data or credit. False: the end is reached and told.
   Result<bool> step(Duration wait);
   // Makes a step that waits return. Any thread.
   void wake();
 
+  // The last step has found the end of a topic.
+  bool quiet() const { return reader_ != nullptr && ring_.quiet_ns() >= 0; }
+
   // What identity() of the direct source was at its last batch; any thread.
   std::string identity() const;
+  // Offsets that were gone unread, since open(); any thread.
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   Result<bool> read_source(InputBatch& batch);
   Result<bool> read_topic(InputBatch& batch, Duration wait);
   void note_read(std::uint64_t records);
+  Result<void> open_topic(Offset next, const ReadMark& mark);
+  Result<std::shared_ptr<const RecordBatch>> poll_topic(Duration wait);
+  Result<void> check_mark(const RecordBatch* batch);
+  Result<void> note_loss(Offset from, Offset to);
+  std::string topic_text() const;
   bool parses(InputBatch& batch);
   void parse(InputBatch& batch);
   Result<void> use_header(InputBatch& batch, std::string_view line);
@@ -53,6 +66,9 @@ class SourceReader {
   std::unique_ptr<InputSource> source_;
   std::unique_ptr<TopicReader> reader_;
   std::unique_ptr<LineParser> parser_;
+  ReadMark mark_;                 // Of this start; `last` is -1 once it is checked.
+  Offset from_;                   // Records of the topic before it are not the task's any more.
+  std::atomic<std::uint64_t> lost_{0};
   std::string csv_header_;  // The parser's, of a topic.
   bool parses_ahead_ = false;  // From this batch on; before, the task parses.
   bool ended_ = false;

@@ -61,10 +61,7 @@ class Supervisor {
   }
 
   void fail(Error error) {
-    {
-      std::lock_guard lock(outcome_->mutex);
-      if (!outcome_->error) outcome_->error = std::move(error);
-    }
+    outcome_->fail(std::move(error));
     stop();
   }
 

@@ -26,6 +26,12 @@ struct RuntimeOutcome {
   std::condition_variable ended_signal;
   bool ended = false;
   std::optional<Error> error;
+
+  // The first one counts.
+  void fail(Error with) {
+    std::lock_guard lock(mutex);
+    if (!error) error = std::move(with);
+  }
 };
 
 struct SupervisorState {

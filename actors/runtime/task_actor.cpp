@@ -14,6 +14,8 @@ using Self = caf::stateful_actor<NamedState>;
 constexpr int kTurnsPerSlice = 64;
 constexpr Duration kLongestSleep = std::chrono::milliseconds(50);
 constexpr int kStandbyNice = 5;  // What is served here comes first.
+// Of a reader whose topic has been silent: each sleep ends with a question to the log where the topic ends now.
+constexpr Duration kQuietSleep = std::chrono::seconds(1);
 
 void start(Self* self, std::string name) {
   self->state.name = std::move(name);
@@ -77,7 +79,7 @@ caf::behavior committer_actor(Self* self, TaskHostPtr host) {
   return {
       [=](run_atom) {
         if (host->closing.load(std::memory_order_acquire)) return self->quit();
-        host->runner->commit_step(kLongestSleep);
+        if (const auto step = host->runner->commit_step(kLongestSleep); !step.ok()) return self->quit(to_caf(step.error()));
         self->send(self, run_atom::value);
       },
   };
@@ -91,7 +93,8 @@ caf::behavior reader_actor(Self* self, TaskHostPtr host, std::size_t reader) {
       [=](run_atom) {
         for (int i = 0; i < kTurnsPerSlice; ++i) {
           if (host->closing.load(std::memory_order_acquire)) return self->quit();
-          const Result<bool> more = host->runner->reader(reader).step(kLongestSleep);
+          SourceReader& input = host->runner->reader(reader);
+          const Result<bool> more = input.step(input.quiet() ? kQuietSleep : kLongestSleep);
           if (!more.ok()) return self->quit(to_caf(more.error()));
           if (!*more) return self->quit();
         }

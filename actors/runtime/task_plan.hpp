@@ -38,6 +38,9 @@ struct InputPlan {
   // (a task of the same partition, or an appender that writes to every one).
   std::string written_by;
   std::shared_ptr<std::atomic<std::int64_t>> ends_at;
+  // Records of the topic that are gone unread: true: they are counted, and the task goes on; false: an error that names the key.
+  bool accept_loss = false;
+  std::string accept_loss_key;
 };
 
 // A task's stages, and what they tell of themselves after each turn.

@@ -15,6 +15,7 @@ constexpr std::uint32_t kCarefulAttempts = 2;
 constexpr std::uint32_t kPoisonAttempts = 5;
 constexpr std::uint64_t kTurnRecords = 512;
 constexpr std::int64_t kBacklogCommitNs = 100'000'000;
+constexpr std::int64_t kQuietNs = 1'000'000'000;
 constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
 
 void pause_cpu() {
@@ -74,15 +75,21 @@ Result<void> TaskRunner::open() {
     if (known) {
       ByteReader reader(value);
       input.saved_max = reader.fixed<std::int64_t>();
-      if (!reader.finished())
-        return Error{ErrorCode::kCorruption, "task '" + plan_.label() + "', state entry 'runtime/max': " +
-                                                 std::to_string(value.size()) + " bytes, expected 8; run 'weir repair'"};
+      if (!reader.finished()) return malformed("runtime/max", value);
       input.queue->set_running_max(input.saved_max);
     }
     TRY_ASSIGN(const bool identified, task_->load_runtime(recovered, state_key("identity", input.plan->input), value));
     input.saved_identity = identified ? value : std::string();
+    input.marked = !input.plan->open_source && log_.others_change_topics();
+    if (input.marked) {
+      TRY_ASSIGN(const bool marked, task_->load_runtime(recovered, state_key("read", input.plan->input), value));
+      if (marked && !decode(value, input.read_mark)) return malformed("runtime/read", value);
+      input.saved_mark = input.read_mark;
+      TRY_ASSIGN(input.lost_before, lost_of(*recovered.state, input.plan->input));
+      status_.lost[static_cast<std::size_t>(input.plan->input)].store(input.lost_before, std::memory_order_relaxed);
+    }
     auto reader = std::make_unique<SourceReader>(*input.plan, *task_, *input.ring, log_, clock_, status_, *input.status);
-    TRY(reader->open(task_->position(input.plan->input), task_->cursor(input.plan->input), input.saved_identity));
+    TRY(reader->open(task_->position(input.plan->input), task_->cursor(input.plan->input), input.saved_identity, input.read_mark));
     readers_.push_back(std::move(reader));
     if (input.plan->waited) waited.push_back(input.queue.get());
   }
@@ -94,7 +101,14 @@ Result<void> TaskRunner::open() {
   committed_counts_ = counts_;
   if (publish_) publish_(status_);
   last_commit_ns_ = clock_.monotonic_ns();
+  status_.commit_began_ns.store(0, std::memory_order_relaxed);
+  status_.waiting.store(0, std::memory_order_relaxed);
   return {};
+}
+
+Error TaskRunner::malformed(std::string_view entry, std::string_view value) const {
+  return {ErrorCode::kCorruption, "task '" + plan_.label() + "', state entry '" + std::string(entry) + "': malformed, " +
+                                      std::to_string(value.size()) + " bytes; run 'weir repair'"};
 }
 
 TaskRunner::Input& TaskRunner::input_of(InputQueue& queue) {
@@ -145,7 +159,7 @@ InputQueue* TaskRunner::choose_by_arrival() {
   return nullptr;
 }
 
-bool TaskRunner::declare_idle(std::int64_t now) {
+bool TaskRunner::declare_idle() {
   if (plan_.order != OrderPolicy::kEventTime || plan_.idle_timeout.count() < 0) return false;
   // One that has records waiting keeps its place: only where others could go on is silence worth an entry.
   bool others = false;
@@ -155,8 +169,8 @@ bool TaskRunner::declare_idle(std::int64_t now) {
   for (const InputId id : merge_->waited_for()) {
     for (Input& input : inputs_) {
       if (input.plan->input != id) continue;
-      const std::int64_t quiet_since = input.ring->quiet_since_ns();
-      if (quiet_since == 0 || now - quiet_since < plan_.idle_timeout.count() * 1000) continue;
+      const std::int64_t quiet_ns = input.ring->quiet_ns();
+      if (quiet_ns < 0 || quiet_ns < plan_.idle_timeout.count() * 1000) continue;
       merge_->set_idle(id);
       slot_.open().transaction.order.idle(id);
       declared = true;
@@ -228,6 +242,10 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
     crash_point_at_record("task.record", name_of(input.plan->input), view.source.offset.value);
     TRY(task_->process(input.plan->input, view, cursor, work.transaction));
   }
+  if (input.marked) {
+    input.last_offset = view.source.offset;
+    input.last_value = view.record.value;
+  }
   const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
   queue.pop();
   ++input.mark.records;
@@ -239,6 +257,29 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
     status_.outcomes.fetch_add(1, std::memory_order_relaxed);
   }
   return {};
+}
+
+// What the turn has read of marked topics. The values are in batches that go back after it.
+void TaskRunner::mark_read() {
+  for (Input& input : inputs_) {
+    if (input.last_offset.value < 0) continue;
+    input.read_mark = {input.last_offset, mark_crc(input.last_value), input.last_offset.next()};
+    input.last_offset = Offset(-1);
+  }
+}
+
+// Once in a while of silence: that nothing is between the last record and the end. Retention may take what is there (control
+// records) before the next record comes, and that is no loss. True: something is new.
+bool TaskRunner::note_quiet() {
+  bool any = false;
+  for (Input& input : inputs_) {
+    if (!input.marked || input.ring->quiet_ns() < kQuietNs) continue;
+    const Offset through = input.ring->quiet_through();
+    if (through <= input.read_mark.through || input.read_mark.last.value < 0 || input.queue->waiting() > 0 || input.ring->has_batch()) continue;
+    input.read_mark.through = through;
+    any = true;
+  }
+  return any;
 }
 
 bool TaskRunner::commit_due(std::int64_t now) const { return careful_left_ > 0 || full() || now >= due_ns(); }
@@ -267,6 +308,20 @@ Result<void> TaskRunner::hand_over() {
       bytes.append_fixed(input.saved_max);
       task_->save_runtime(work.transaction, state_key("max", input.plan->input), bytes.view());
     }
+    if (input.marked && input.read_mark != input.saved_mark) {
+      ByteBuffer bytes;
+      encode(input.read_mark, bytes);
+      task_->save_runtime(work.transaction, state_key("read", input.plan->input), bytes.view());
+      // With a position behind what was lost: a start from one before it finds and counts the loss again.
+      const std::uint64_t lost = readers_[i]->lost();
+      if (lost != input.lost_saved && input.read_mark.last != input.saved_mark.last) {
+        input.lost_saved = lost;
+        bytes.clear();
+        bytes.append_fixed(input.lost_before + lost);
+        task_->save_runtime(work.transaction, lost_key(input.plan->input), bytes.view());
+      }
+      input.saved_mark = input.read_mark;
+    }
     if (!input.plan->open_source) continue;
     if (std::string identity = readers_[i]->identity(); identity != input.saved_identity) {
       task_->save_runtime(work.transaction, state_key("identity", input.plan->input), identity);
@@ -282,6 +337,7 @@ Result<void> TaskRunner::hand_over() {
   if (unsettled_left_ > 0) work.transaction.attempts = attempts_left_;
   crash_point("task.before_commit");
   last_commit_ns_ = clock_.monotonic_ns();
+  status_.commit_began_ns.store(last_commit_ns_, std::memory_order_relaxed);
   if (careful_left_ > 0)  // A hand-over costs two wake-ups: for thousands of single records, seconds.
     slot_.commit_here([this](CommitSlot::Work& work) { return write(work); });
   else
@@ -307,8 +363,9 @@ Result<void> TaskRunner::collect_commit() {
   if (done == nullptr) return {};
   if (!slot_.result().ok()) return slot_.result().error();
   crash_point("commit.after_ack");
-  CHECK(*slot_.result() == done->id);
-  task_->committed(done->id);
+  status_.commit_began_ns.store(0, std::memory_order_relaxed);
+  CHECK(*slot_.result() <= done->id);  // Less: its state was put off.
+  task_->committed(*slot_.result());
   const std::int64_t now = clock_.monotonic_ns();
   for (const Position& position : done->transaction.consumed)
     status_.consumed[static_cast<std::size_t>(position.input)].store(position.next.value, std::memory_order_relaxed);
@@ -344,7 +401,7 @@ Result<Turn> TaskRunner::turn() {
     }
     InputQueue* queue = choose();
     if (queue == nullptr) {
-      if (!declare_idle(now)) break;
+      if (!declare_idle()) break;
       continue;
     }
     if (slot_.in_flight() && !input_of(*queue).attempted) break;  // The attempt is counted between commits.
@@ -366,6 +423,7 @@ Result<Turn> TaskRunner::turn() {
     status_.records.fetch_add(done, std::memory_order_relaxed);
     if (publish_) publish_(status_);
   }
+  mark_read();
   return_batches();
 
   std::uint64_t steps = 0;
@@ -373,7 +431,7 @@ Result<Turn> TaskRunner::turn() {
     TRY_ASSIGN(steps, task_->idle(plan_.idle_steps, slot_.open().transaction));
   }
   const bool ended = stopping || sources_ended();
-  if (!slot_.in_flight() && !slot_.open().transaction.empty() && (ended || commit_due(now))) {
+  if (!slot_.in_flight() && (!slot_.open().transaction.empty() ? ended || commit_due(now) : done == 0 && note_quiet())) {
     TRY(hand_over());
     return Turn::kProgress;
   }
@@ -382,6 +440,7 @@ Result<Turn> TaskRunner::turn() {
   if (unsettled_left_ > 0 && std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.attempted; })) {
     TRY(store_->clear_attempts());
   }
+  TRY(store_->settle(/*now=*/true));
   return Turn::kEnded;
 }
 
@@ -403,15 +462,19 @@ void TaskRunner::wait(Duration limit) {
   wake.wait(ticket, ns);
 }
 
-void TaskRunner::commit_step(Duration wait) {
+Result<void> TaskRunner::commit_step(Duration wait) {
   const std::uint32_t ticket = slot_.committer.ticket();
   CommitSlot::Work* work = slot_.take_handed();
   if (work == nullptr) {
     slot_.committer.wait(ticket, wait.count() * 1000);
     work = slot_.take_handed();
-    if (work == nullptr) return;
+    if (work == nullptr) {
+      TRY(store_->settle(/*now=*/false));
+      return {};
+    }
   }
   slot_.done(write(*work));
+  return {};
 }
 
 }  // namespace weir

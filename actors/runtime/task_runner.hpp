@@ -9,6 +9,7 @@
 
 #include "actors/runtime/commit_slot.hpp"
 #include "actors/runtime/input_ring.hpp"
+#include "core/records/read_mark.hpp"
 #include "actors/runtime/runner.hpp"
 #include "actors/runtime/source_reader.hpp"
 #include "actors/runtime/task_plan.hpp"
@@ -36,8 +37,8 @@ class TaskRunner final : public Runner {
     wake.notify();
   }
 
-  // The committer's side: writes one handed-over transaction, or waits for one at most `wait`.
-  void commit_step(Duration wait);
+  // The committer's side: writes one handed-over transaction, or waits for one at most `wait`. An error of what was put off.
+  Result<void> commit_step(Duration wait);
 
   void wake_committer() { slot_.committer.notify(); }
 
@@ -56,6 +57,12 @@ class TaskRunner final : public Runner {
     std::unique_ptr<InputQueue> queue;
     std::string saved_identity;
     std::int64_t saved_max = INT64_MIN;
+    bool marked = false;            // Its topic is one that others have a hand in: the state says what was read of it.
+    ReadMark read_mark, saved_mark;
+    Offset last_offset{-1};         // Of this turn: the last record processed,
+    std::string_view last_value;    // in its batch.
+    std::uint64_t lost_before = 0;  // Offsets gone unread before this start,
+    std::uint64_t lost_saved = 0;   // and of this one, those that the state tells.
     bool met = false;               // Its first record of this start has been parsed, or refused unparsed.
     bool attempted = false;         // The attempt at its next record is counted.
     bool poisoned = false;          // Its next record has killed the task: refuse it unprocessed.
@@ -67,8 +74,10 @@ class TaskRunner final : public Runner {
   InputQueue* choose_by_arrival();
   void drain_rings();
   void return_batches();
-  bool declare_idle(std::int64_t now);
+  bool declare_idle();
   Result<bool> meet_first_records();
+  void mark_read();
+  bool note_quiet();
   Result<void> process_one(InputQueue& queue);
   Result<CommitId> write(CommitSlot::Work& work);
   Result<void> collect_commit();
@@ -78,6 +87,7 @@ class TaskRunner final : public Runner {
   bool full() const;
   Result<void> hand_over();
   Input& input_of(InputQueue& queue);
+  Error malformed(std::string_view entry, std::string_view value) const;
   bool sources_ended();
 
   const TaskPlan& plan_;

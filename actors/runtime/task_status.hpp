@@ -63,7 +63,6 @@ struct TaskStatus {
   const std::string task;
   const PartitionId partition;
   std::atomic<TaskPhase> phase{TaskPhase::kStarting};
-  std::atomic<bool> stalled{false};              // No progress though records wait; as the monitor saw it last.
   InputStatuses inputs;                          // Of a task, once it has been opened.
   std::atomic<std::uint64_t> starts{0};          // In this process, restarts included.
   std::atomic<std::uint64_t> standby_lag{0};     // Changelog offsets that the copy does not hold yet.
@@ -87,6 +86,9 @@ struct TaskStatus {
   std::atomic<std::uint64_t> model_version{0};   // Served, or learnt.
   std::atomic<std::uint64_t> with_set{0};        // Examples whose prediction had a set, since the first offset,
   std::atomic<std::uint64_t> covered{0};         // and those that lay in it.
+  std::atomic<std::int64_t> commit_began_ns{0};   // Monotonic, of the one under way; 0: none is.
+  std::array<std::atomic<std::int64_t>, kInputCount> poll_began_ns{};  // By InputId, of the wait for the log's answer under way.
+  std::array<std::atomic<std::uint64_t>, kInputCount> lost{};  // By InputId: offsets gone unread, since the first one.
   LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
   LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
   LatencyHistogram acked;                        // From the line taken from its source until the log has what came of it.
@@ -96,8 +98,21 @@ struct TaskStatus {
   void warn(std::string text) { warnings_.add(std::move(text)); }
   std::vector<std::string> warnings() const { return warnings_.all(); }
 
+  // What it waits for too long now; nothing: it runs. Each is a warning, too.
+  void set_stall(std::string text) {
+    if (!text.empty()) warn("task '" + task_label(task, partition) + "' " + text);
+    std::lock_guard lock(stall_mutex_);
+    stall_ = std::move(text);
+  }
+  std::string stall() const {
+    std::lock_guard lock(stall_mutex_);
+    return stall_;
+  }
+
  private:
   Warnings warnings_;
+  mutable std::mutex stall_mutex_;
+  std::string stall_;
 };
 
 // Of the tasks that run in this process or have run there, in the order of their first start; none is ever removed.

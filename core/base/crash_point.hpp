@@ -14,7 +14,7 @@
 namespace weir {
 
 // Every name there is; crash_point() CHECKs that its name is here, and the crash test goes through this list.
-inline constexpr std::array<std::string_view, 22> kCrashPoints = {
+inline constexpr std::array<std::string_view, 23> kCrashPoints = {
     "open.before",                 // Before the database is opened.
     "open.after",                  // Opened, nothing recovered yet.
     "recover.after_attempt",       // The attempt counter for the committed position is written, nothing processed.
@@ -27,6 +27,7 @@ inline constexpr std::array<std::string_view, 22> kCrashPoints = {
     "kafka.before_produce",        // A Kafka transaction has begun, nothing is in it.
     "kafka.before_commit",         // All of it is produced, nothing committed.
     "kafka.after_commit",          // The brokers have committed it, the local store does not have it.
+    "kafka.after_outputs",         // at_least_once: the outputs are published, state and positions wait.
     "source.before_append",        // A followed source has read lines, nothing is appended.
     "source.after_append",         // Lines and position are committed, the source does not know.
     "promotion.before",            // A candidate has won, the version is not emitted.

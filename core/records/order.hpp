@@ -40,6 +40,15 @@ class Order {
   void idle(InputId input) { add({OrderKind::kIdle, input, 1}); }
   void steps(std::uint64_t count) { add({OrderKind::kSteps, InputId::kLogs, count}); }
   void poison(InputId input) { add({OrderKind::kPoison, input, 1}); }
+  void add(OrderEntry entry) {
+    if (open_ && last_.kind == entry.kind && last_.input == entry.input) {
+      last_.count += entry.count;
+      return;
+    }
+    flush();
+    last_ = entry;
+    open_ = true;
+  }
   void clear() {
     open_ = false;
     bytes_.clear();
@@ -52,15 +61,6 @@ class Order {
   }
 
  private:
-  void add(OrderEntry entry) {
-    if (open_ && last_.kind == entry.kind && last_.input == entry.input) {
-      last_.count += entry.count;
-      return;
-    }
-    flush();
-    last_ = entry;
-    open_ = true;
-  }
   void flush();
 
   ByteBuffer bytes_;

@@ -16,6 +16,9 @@
 
 namespace weir {
 
+// Before the keys of what a task keeps for itself; its stages have prefixes of their own.
+inline constexpr std::string_view kRuntimePrefix = "runtime/";
+
 // What changed in one transaction: key -> new bytes, or erased. The last change of a key wins.
 class StateChanges {
  public:

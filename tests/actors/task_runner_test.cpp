@@ -106,7 +106,7 @@ class RunnerTest : public testing::Test {
     for (int i = 0; i < turns && turn != Turn::kEnded; ++i) {
       for (std::size_t r = 0; r < runner.readers(); ++r) TRY(runner.reader(r).step(Duration(0)));
       TRY_ASSIGN(turn, runner.turn());
-      runner.commit_step(Duration(0));
+      TRY(runner.commit_step(Duration(0)));
     }
     return turn;
   }
@@ -159,7 +159,7 @@ TEST_F(RunnerTest, CountsWhatItHasCommittedAndTellsWhatItLags) {
     ASSERT_TRUE(runner.turn().ok());  // Processed, handed over.
     EXPECT_EQ(lag().records, 3u);
     EXPECT_EQ(committed(), 0u);
-    runner.commit_step(Duration(0));
+    ASSERT_TRUE(runner.commit_step(Duration(0)).ok());
     ASSERT_TRUE(runner.turn().ok());
     EXPECT_EQ(lag().records, 0u);
     EXPECT_EQ(lag().seconds, 0.0);

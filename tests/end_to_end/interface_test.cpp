@@ -157,7 +157,7 @@ TEST_F(Interface, TheReportHasItsKeysAndNullWhereNothingApplies) {
   const std::vector<std::string> quality = {"log_loss", "auc", "accuracy", "f1", "brier", "calibration_error", "base_rate", "majority_accuracy", "coverage", "mae", "rmse"};
   std::vector<std::string> keys = {"events", "predicted", "abstained", "labelled", "waiting", "unjoined", "unjoined_by_reason", "dead_letters", "dead_letters_by_reason"};
   keys.insert(keys.end(), quality.begin(), quality.end());
-  keys.insert(keys.end(), {"model_version", "steps_undone", "seconds", "events_per_second", "last_half"});
+  keys.insert(keys.end(), {"model_version", "steps_undone", "lost", "seconds", "events_per_second", "last_half"});
   std::vector<std::string> half = {"labelled"};
   half.insert(half.end(), quality.begin(), quality.end());
   write_json_lines("json");

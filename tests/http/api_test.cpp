@@ -73,7 +73,7 @@ TEST(HttpApi, ATaskThatStartsAgainIsNotReadyAndOneThatStandsStillIsNotHealthy) {
   EXPECT_EQ(ask(api, "/ready").status, 200u);
   // The monitor looks once a second, and takes it back: nothing waits here.
   EXPECT_TRUE(wait_until([&] {
-    task.stalled = true;
+    task.set_stall("waits for the end of a commit");
     return ask(api, "/health").status == 503;
   }));
   EXPECT_TRUE(wait_until([&] { return ask(api, "/health").status == 200; }));

@@ -2,6 +2,7 @@
 // old or foreign, settings of topics checked, errors that name what to change, a broker that goes away for a while.
 #include <librdkafka/rdkafka.h>
 
+#include <fstream>
 #include <thread>
 
 #include "core/base/rng.hpp"
@@ -9,6 +10,7 @@
 #include "storage/kafka_client.hpp"
 #include "storage/kafka_log.hpp"
 #include "storage/kafka_transactions.hpp"
+#include "storage/open_storage.hpp"
 #include "tests/storage/storage_support.hpp"
 #include "tests/support/kafka_broker.hpp"
 #include "tests/support/run_process.hpp"
@@ -324,6 +326,157 @@ TEST_F(KafkaLogTest, ATransactionThatExpiredHasAnUnknownOutcome) {
   ASSERT_OK(again);
   EXPECT_EQ(*again, KafkaTransactions::Outcome::kCommitted);
   EXPECT_EQ(fills, 2);
+}
+
+TEST_F(KafkaLogTest, ADamagedLocalStoreIsFilledAgain) {
+  StorageOptions with;
+  with.kind = LogKind::kKafka;
+  with.embedded.path = (directory_ / "data").string();
+  with.embedded.pipeline = "demo";
+  with.embedded.state_write_buffer_bytes = 64 << 10;
+  with.kafka = options();
+  const fs::path local = directory_ / "data/kafka";
+  const std::string large(300'000, 'x');  // Enough of it that the local store is written while the task runs.
+  {
+    const auto log = open_storage(with);
+    ASSERT_OK(log);
+    ASSERT_OK((*log)->create(topic_spec(Topic::kPredictions)));
+    const auto store = started_task(**log);
+    for (int i = 0; i < 40; ++i) {
+      Transaction transaction;
+      transaction.state.put("s|", std::to_string(i), large + std::to_string(i));
+      ASSERT_OK(store->commit(transaction));
+    }
+  }
+  int damaged = 0;
+  for (const auto& file : fs::recursive_directory_iterator(local)) {
+    // Those of the state: damage in the small ones beside them is found when the store is opened, and mended at once.
+    if (file.path().extension() != ".sst" || file.file_size() < 1u << 20) continue;
+    std::fstream table(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    table.seekg(10);
+    const char was = static_cast<char>(table.get());
+    table.seekp(10);
+    table.put(static_cast<char>(was ^ 1));
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0);
+  {
+    const auto log = open_storage(with);
+    ASSERT_OK(log);
+    const auto store = open_task(**log);
+    const auto recovered = store->recover();  // Meets it, or whoever reads the state does.
+    const Result<void> read = recovered.ok() ? recovered->state->scan("", [](auto, auto) { return true; }) : Result<void>(recovered.error());
+    ASSERT_FALSE(read.ok());
+    expect_error(read.error(), ErrorCode::kUnavailable, {"local store of task inference/0 is damaged", "fills it again from the changelog"});
+  }
+  const auto log = open_storage(with);
+  ASSERT_OK(log);
+  const auto store = open_task(**log);
+  const Recovered recovered = recover(*store);
+  EXPECT_EQ(recovered.last_commit.value, 40u);
+  const auto state = state_of(recovered);
+  EXPECT_EQ(state.size(), 40u);
+  EXPECT_TRUE(state.at("s|39") == large + "39");
+}
+
+// Records of more than max.message.bytes are refused: a commit's changes are cut into pieces, wherever that falls.
+TEST_F(KafkaLogTest, KeepsValuesOfAnySize) {
+  const auto large = [](std::size_t bytes, char seed) {
+    std::string out(bytes, seed);
+    for (std::size_t i = 0; i < bytes; i += 1000) out[i] = static_cast<char>('a' + i / 1000 % 26);
+    return out;
+  };
+  std::map<std::string, std::string> expected;
+  const auto put = [&](TaskStore& store, const std::string& key, const std::optional<std::string>& value) {
+    Transaction transaction;
+    if (value) transaction.state.put("", key, *value), expected[key] = *value;
+    else transaction.state.erase("", key), expected.erase(key);
+    ASSERT_OK(store.commit(transaction));
+  };
+  int locals = 0;
+  const auto expect_state = [&](const char* what) {
+    SCOPED_TRACE(what);
+    for (const std::string& local : {std::string("kept"), "new" + std::to_string(++locals)}) {
+      const auto log = open(local);
+      const auto store = open_task(*log);
+      const auto found = state_of(recover(*store));
+      EXPECT_TRUE(found == expected) << local << ": " << found.size() << " entries, expected " << expected.size();
+    }
+  };
+  const auto with_store = [&](const auto& fn) {
+    const auto log = open("kept");
+    fn(*started_task(*log));
+  };
+  with_store([&](TaskStore& store) {
+    put(store, "model", large(10'000'000, 'x'));
+    put(store, "was whole", "small");
+    put(store, "other", "o");
+  });
+  expect_state("in many pieces");
+  with_store([&](TaskStore& store) {
+    put(store, "model", large(3'000'000, 'y'));
+    put(store, "was whole", large(900'001, 'z'));
+  });
+  expect_state("in fewer pieces, and in two what was in one");
+  with_store([&](TaskStore& store) { put(store, "model", "small again"); });
+  expect_state("in one piece");
+  with_store([&](TaskStore& store) {
+    put(store, "model", large(2'000'000, 'v'));
+    put(store, "was whole", std::nullopt);
+  });
+  with_store([&](TaskStore& store) { put(store, "model", std::nullopt); });
+  expect_state("erased");
+}
+
+TEST_F(KafkaLogTest, AtLeastOncePublishesAtOnceAndKeepsStateAndPositionsTogether) {
+  KafkaLogOptions with = options();
+  with.at_least_once = true;
+  const auto open_so = [&](const char* local) {
+    EmbeddedLogOptions store;
+    store.path = (directory_ / local).string();
+    auto log = open_kafka_log(with, std::move(open_embedded_log(store)).value());
+    EXPECT_TRUE(log.ok()) << log.error().what;
+    return std::move(log).value();
+  };
+  const auto reading = open("reading");
+  ASSERT_OK(reading->create(topic_spec(Topic::kPredictions)));
+  {
+    const auto log = open_so("first");
+    const auto store = started_task(*log);
+    const auto first = commit(*store, "1");
+    ASSERT_OK(first);
+    EXPECT_EQ(first->value, 0u);  // Its state is put off.
+    EXPECT_EQ(values(*reading, Topic::kPredictions), (std::vector<std::string>{"1"}));
+  }
+  {
+    const auto log = open_so("first");
+    const auto store = open_task(*log);
+    const Recovered recovered = recover(*store);
+    EXPECT_EQ(recovered.last_commit.value, 0u);
+    EXPECT_TRUE(state_of(recovered).empty());
+    ASSERT_OK(commit(*store, "1"));  // Once more.
+    ASSERT_OK(commit(*store, "2"));
+    const auto settled = store->settle(/*now=*/true);
+    ASSERT_OK(settled);
+    EXPECT_EQ(settled->value, 2u);
+    EXPECT_EQ(recovered.state->visible().value, 2u);
+    EXPECT_EQ(state_of(recovered), (std::map<std::string, std::string>{{"s|last", "2"}, {"s|1", "1"}, {"s|2", "2"}}));
+  }
+  EXPECT_EQ(values(*reading, Topic::kPredictions), (std::vector<std::string>{"1", "1", "2"}));
+  const auto log = open_so("second");
+  const auto store = open_task(*log);
+  const Recovered recovered = recover(*store);
+  EXPECT_EQ(state_of(recovered), (std::map<std::string, std::string>{{"s|last", "2"}, {"s|1", "1"}, {"s|2", "2"}}));
+  std::vector<std::string> order;
+  ASSERT_OK(store->read_order([&](CommitId, std::string_view bytes) { return order.emplace_back(bytes), true; }));
+  Order both;
+  both.records(InputId::kLogs, 2);
+  EXPECT_EQ(order, (std::vector<std::string>{std::string(both.bytes())}));
+  // Sources write inputs, of which each counts: exactly once all the same.
+  const auto source = log->open_task({"source.logs", PartitionId(0), /*writes_inputs=*/true});
+  ASSERT_OK(source);
+  ASSERT_OK((*source)->recover());
+  EXPECT_EQ(commit(**source, "3")->value, 1u);
 }
 
 TEST_F(KafkaLogTest, ACommitOutlastsABrokerThatIsKilled) {

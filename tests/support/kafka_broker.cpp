@@ -293,4 +293,61 @@ void delete_kafka_records(const std::string& topic, int partition, std::int64_t 
   if (!ok) throw std::runtime_error("deleting records of " + topic);
 }
 
+void grow_kafka_topic(const std::string& topic, int partitions) {
+  rd_kafka_t* client = make_client();
+  char text[256] = "";
+  rd_kafka_NewPartitions_t* more = rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(partitions), text, sizeof text);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_CreatePartitions(client, &more, 1, nullptr, queue);
+  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
+  const bool ok = done != nullptr && rd_kafka_event_error(done) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (done != nullptr) rd_kafka_event_destroy(done);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_NewPartitions_destroy(more);
+  rd_kafka_destroy(client);
+  if (!ok) throw std::runtime_error("adding partitions to " + topic);
+}
+
+void deny_kafka(KafkaRight right, const std::string& topic) {
+  rd_kafka_t* client = make_client();
+  char text[256] = "";
+  rd_kafka_AclBinding_t* denied =
+      rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+                              "User:*", "*", right == KafkaRight::kRead ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE,
+                              RD_KAFKA_ACL_PERMISSION_TYPE_DENY, text, sizeof text);
+  if (denied == nullptr) throw std::runtime_error(text);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_CreateAcls(client, &denied, 1, nullptr, queue);
+  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
+  std::string error = done == nullptr ? "no answer" : rd_kafka_event_error(done) != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_event_error_string(done) : "";
+  if (error.empty()) {
+    std::size_t count = 0;
+    const rd_kafka_acl_result_t** results = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(done), &count);
+    for (std::size_t i = 0; i < count; ++i)
+      if (const rd_kafka_error_t* failed = rd_kafka_acl_result_error(results[i]); failed != nullptr) error = rd_kafka_error_string(failed);
+  }
+  if (done != nullptr) rd_kafka_event_destroy(done);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_AclBinding_destroy(denied);
+  rd_kafka_destroy(client);
+  if (!error.empty()) throw std::runtime_error("denying a right to " + topic + ": " + error);
+}
+
+void allow_kafka_again() {
+  rd_kafka_t* client = make_client();
+  char text[256] = "";
+  rd_kafka_AclBindingFilter_t* all =
+      rd_kafka_AclBindingFilter_new(RD_KAFKA_RESOURCE_ANY, nullptr, RD_KAFKA_RESOURCE_PATTERN_ANY, nullptr, nullptr, RD_KAFKA_ACL_OPERATION_ANY,
+                                    RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof text);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_DeleteAcls(client, &all, 1, nullptr, queue);
+  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
+  const bool ok = done != nullptr && rd_kafka_event_error(done) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (done != nullptr) rd_kafka_event_destroy(done);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_AclBinding_destroy(all);
+  rd_kafka_destroy(client);
+  if (!ok) throw std::runtime_error("allowing everything again");
+}
+
 }  // namespace weir

@@ -51,4 +51,12 @@ void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& recor
 // Deletes the records before `offset`, as retention would.
 void delete_kafka_records(const std::string& topic, int partition, std::int64_t before);
 
+// Adds partitions until it has so many.
+void grow_kafka_topic(const std::string& topic, int partitions);
+
+// Whoever comes may not do this any more, until allow_kafka_again(). REQUIRES: a broker with an authorizer.
+enum class KafkaRight { kRead, kWrite };
+void deny_kafka(KafkaRight right, const std::string& topic);
+void allow_kafka_again();
+
 }  // namespace weir

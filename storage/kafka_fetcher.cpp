@@ -1,0 +1,108 @@
+#include "storage/kafka_fetcher.hpp"
+
+#include <algorithm>
+
+#include "storage/kafka_errors.hpp"
+
+namespace weir {
+
+KafkaPartition::~KafkaPartition() {
+  if (client_ == nullptr) return;
+  stop();
+  topic_.reset();
+  {
+    std::lock_guard lock(*mutex_);
+    client_->partitions.erase(name_);
+  }
+  client_.reset();  // The last one of a client ends it.
+}
+
+void KafkaPartition::stop() {
+  if (!queue_) return;
+  rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+  rd_kafka_consume_stop(topic_.get(), name_.second);
+  queue_.reset();
+}
+
+Result<void> KafkaPartition::start(Offset from, void (*rings)(rd_kafka_t*, void*), void* opaque) {
+  stop();
+  queue_.reset(rd_kafka_queue_new(client_->handle.get()));
+  rd_kafka_queue_cb_event_enable(queue_.get(), rings, opaque);
+  if (rd_kafka_consume_start_queue(topic_.get(), name_.second, from.value, queue_.get()) == 0) return {};
+  const rd_kafka_resp_err_t code = rd_kafka_last_error();
+  queue_.reset();
+  return kafka_error(code, "reading topic '" + name_.first + "' partition " + std::to_string(name_.second));
+}
+
+KafkaPtr<rd_kafka_message_t> KafkaPartition::take() {
+  KafkaPtr<rd_kafka_message_t> out(rd_kafka_consume_queue(queue_.get(), 0));
+  if (!out) rd_kafka_poll(client_->handle.get(), 0);  // What concerns the whole client.
+  return out;
+}
+
+std::optional<Offset> KafkaPartition::known_end() const {
+  std::int64_t low = 0, high = -1;
+  if (rd_kafka_get_watermark_offsets(client_->handle.get(), name_.first.c_str(), name_.second, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0)
+    return std::nullopt;
+  return Offset(high);
+}
+
+std::string KafkaPartition::said() const { return client_->handle.said(); }
+
+void KafkaPartition::abandon_client() {
+  std::lock_guard lock(*mutex_);
+  client_->abandoned = true;
+}
+
+Result<std::shared_ptr<KafkaPartition::Client>> KafkaFetchers::make_client() const {
+  auto out = std::make_shared<KafkaPartition::Client>();
+  TRY_ASSIGN(out->handle, make_kafka_handle(options_, RD_KAFKA_CONSUMER,
+                                            {{"isolation.level", "read_committed"},
+                                             {"enable.auto.commit", "false"},
+                                             {"enable.auto.offset.store", "false"},
+                                             {"enable.partition.eof", "true"},
+                                             {"auto.offset.reset", "error"},
+                                             // Data comes at once. So long takes the end to be told, and a partition that is added.
+                                             {"fetch.wait.max.ms", "50"},
+                                             {"fetch.error.backoff.ms", "20"},
+                                             {"socket.timeout.ms", "10000"},
+                                             {"fetch.message.max.bytes", "4194304"},
+                                             {"queued.max.messages.kbytes", "32768"}}));
+  return out;
+}
+
+Result<void> KafkaFetchers::open() {
+  TRY_ASSIGN(first_, make_client());
+  return {};
+}
+
+Result<std::unique_ptr<KafkaPartition>> KafkaFetchers::partition(const std::string& topic, PartitionId partition) {
+  std::unique_ptr<KafkaPartition> out(new KafkaPartition);
+  const std::pair name(topic, partition.value);
+  std::shared_ptr<KafkaPartition::Client> client;
+  {
+    std::lock_guard lock(*mutex_);
+    const auto take = [&](std::shared_ptr<KafkaPartition::Client> from) {
+      if (client == nullptr && from != nullptr && !from->abandoned && from->partitions.insert(name).second) client = std::move(from);
+    };
+    if (first_ != nullptr && first_->abandoned) {
+      TRY_ASSIGN(first_, make_client());
+    }
+    take(first_);
+    for (const auto& other : others_) take(other.lock());
+    if (client == nullptr) {
+      std::erase_if(others_, [](const auto& other) { return other.expired(); });
+      TRY_ASSIGN(client, make_client());
+      client->partitions.insert(name);
+      others_.push_back(client);
+    }
+  }
+  out->mutex_ = mutex_;
+  out->client_ = std::move(client);
+  out->name_ = name;
+  out->topic_.reset(rd_kafka_topic_new(out->client_->handle.get(), topic.c_str(), nullptr));
+  if (!out->topic_) return kafka_error(rd_kafka_last_error(), "topic '" + topic + "'");
+  return out;
+}
+
+}  // namespace weir
