@@ -14,14 +14,16 @@ constexpr Duration kHeartbeat = std::chrono::milliseconds(500);  // Others are t
 constexpr Duration kLookAgainAfter = std::chrono::milliseconds(300);
 constexpr Duration kMembersLimit = std::chrono::seconds(2);  // Others wait for this member's poll.
 constexpr Duration kLeaveLimit = std::chrono::seconds(1);
+constexpr Duration kCoverAfter = std::chrono::seconds(1);        // An assignment has reached all members by then.
+constexpr int kJoinAgainMax = 3;                                 // In a row.
 constexpr Duration kPollMax = std::chrono::seconds(30);          // Who does not poll for so long has left.
 
 // Through events, not callbacks: the group waits until a change has been told, so that nobody can own a partition before its
 // former owner knows that it may be lost.
 class KafkaGroup final : public Membership {
  public:
-  KafkaGroup(std::string group, std::string topic, const MembershipOptions& options)
-      : group_(std::move(group)), topic_(std::move(topic)), process_(options.process), standbys_(options.standbys) {}
+  KafkaGroup(std::string group, std::string topic, std::int32_t partitions, const MembershipOptions& options)
+      : group_(std::move(group)), topic_(std::move(topic)), partitions_(partitions), process_(options.process), standbys_(options.standbys) {}
 
   ~KafkaGroup() override {
     if (leaves_) leave();
@@ -41,11 +43,7 @@ class KafkaGroup final : public Membership {
                                           [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR); }));
     rd_kafka_poll_set_consumer(handle_.get());
     queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
-    const KafkaPtr<rd_kafka_topic_partition_list_t> topics(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(topics.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
-    if (const auto code = rd_kafka_subscribe(handle_.get(), topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return kafka_error(code, what());
-    return {};
+    return subscribe();
   }
 
   Result<void> poll(Duration wait, const Tell& tell) override {
@@ -56,6 +54,7 @@ class KafkaGroup final : public Membership {
       else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR)
         TRY(failed(*event));
     }
+    if (cover_at_ && !leaves_ && std::chrono::steady_clock::now() >= *cover_at_) TRY(cover());
     if (assigned_ && standbys_ > 0 && !leaves_ && std::chrono::steady_clock::now() >= look_at_) tell_standby(tell);
     return {};
   }
@@ -74,6 +73,34 @@ class KafkaGroup final : public Membership {
     } while (std::chrono::steady_clock::now() < until);
   }
 
+  Result<void> subscribe() const {
+    const KafkaPtr<rd_kafka_topic_partition_list_t> topics(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(topics.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const auto code = rd_kafka_subscribe(handle_.get(), topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return kafka_error(code, what());
+    return {};
+  }
+
+  // Who comes back within its session gets from the brokers what it had; partitions added to the topic meanwhile would be nobody's.
+  // One that leaves and joins again has all of them dealt out anew.
+  Result<void> cover() {
+    cover_at_.reset();
+    const auto members = kafka_group_members(handle_, group_, topic_, kMembersLimit);
+    std::size_t owned = 0;
+    if (members.ok())
+      for (const Member& member : *members) owned += member.partitions.size();
+    if (members.ok() && owned >= static_cast<std::size_t>(partitions_)) {
+      joined_again_ = 0;
+      return {};
+    }
+    if (!members.ok() || ++joined_again_ > kJoinAgainMax) {  // Then the others are asked again, but not bothered.
+      cover_at_ = std::chrono::steady_clock::now() + 10 * kCoverAfter;
+      return {};
+    }
+    rd_kafka_unsubscribe(handle_.get());
+    return subscribe();
+  }
+
   std::string what() const { return "process '" + process_ + "' in group '" + group_ + "'"; }
 
   void rebalance(rd_kafka_event_t& event, const Tell& tell) {
@@ -86,11 +113,13 @@ class KafkaGroup final : public Membership {
       tell(change);
       assigned_ = std::move(change.partitions);
       look_at_ = {};
+      cover_at_ = std::chrono::steady_clock::now() + kCoverAfter;
       const KafkaPtr<rd_kafka_topic_partition_list_t> nothing(rd_kafka_topic_partition_list_new(0));
       rd_kafka_assign(handle_.get(), nothing.get());
       return;
     }
     assigned_.reset();
+    cover_at_.reset();
     tell({rd_kafka_assignment_lost(handle_.get()) != 0 ? MembershipChange::Kind::kLost : MembershipChange::Kind::kRebalancing, {}});
     rd_kafka_assign(handle_.get(), nullptr);
   }
@@ -124,11 +153,14 @@ class KafkaGroup final : public Membership {
 
   const std::string group_;
   const std::string topic_;
+  const std::int32_t partitions_;
   const std::string process_;
   const std::uint32_t standbys_;
   std::atomic<bool> leaves_{false};
   std::optional<std::vector<PartitionId>> assigned_;  // Until it has been told for which others it stands by.
   std::chrono::steady_clock::time_point look_at_;
+  std::optional<std::chrono::steady_clock::time_point> cover_at_;  // When to see whether the members have all partitions.
+  int joined_again_ = 0;
   KafkaHandle handle_;
   KafkaPtr<rd_kafka_queue_t> queue_;  // Gone before the handle.
 };
@@ -136,8 +168,8 @@ class KafkaGroup final : public Membership {
 }  // namespace
 
 Result<std::unique_ptr<Membership>> join_kafka_group(const KafkaLogOptions& options, const std::string& group, const std::string& topic,
-                                                     const MembershipOptions& membership) {
-  auto made = std::make_unique<KafkaGroup>(group, topic, membership);
+                                                     std::int32_t partitions, const MembershipOptions& membership) {
+  auto made = std::make_unique<KafkaGroup>(group, topic, partitions, membership);
   TRY(made->open(options, membership.session_timeout));
   return std::unique_ptr<Membership>(std::move(made));
 }

@@ -167,7 +167,7 @@ class KafkaLog final : public TopicLog {
 
   Result<std::unique_ptr<Membership>> join(const MembershipOptions& options) override {
     TRY_ASSIGN(const KafkaTopic* topic, core_->topic(options.topic));
-    return join_kafka_group(core_->options, group_of(options.topic), topic->spec.name, options);
+    return join_kafka_group(core_->options, group_of(options.topic), topic->spec.name, topic->spec.partitions, options);
   }
   Result<std::vector<Member>> members(Topic topic) const override {
     TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
