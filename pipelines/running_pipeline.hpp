@@ -46,7 +46,7 @@ class RunningPipeline {
 
  private:
   RunningPipeline(const PipelineConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
-  // On the monitor's thread, which outlives runtime_'s pointer: it gets the statuses handed.
+  // On the maintenance thread, which outlives runtime_'s pointer: it gets the statuses handed.
   Result<void> maintain(const TaskStatuses& statuses);
   Result<void> check();
 

@@ -44,8 +44,7 @@ std::string stall_of(const TaskStatus& status, std::int64_t standstill_ns, std::
 
 }  // namespace
 
-caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board,
-                            caf::actor supervisor, std::shared_ptr<RuntimeOutcome> outcome) {
+caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const RuntimePlan* plan, const Clock* clock, StatusBoard* board) {
   self->state.name = "monitor";
   name_thread("monitor");
   self->delayed_send(self, plan->monitor_interval, tick_atom::value);
@@ -61,18 +60,6 @@ caf::behavior monitor_actor(caf::stateful_actor<NamedState>* self, const Runtime
           *locked_ns = now;
           if (std::string warning = lock_new_memory(); !warning.empty()) board->warnings.add(std::move(warning));
         }
-        if (plan->maintain)
-          if (const auto maintained = plan->maintain(statuses); !maintained.ok())
-            board->warnings.add("maintenance: " + maintained.error().what);
-        if (plan->check)
-          if (const auto checked = plan->check(); !checked.ok()) {
-            if (checked.error().code == ErrorCode::kUnavailable) {
-              board->warnings.add("maintenance: " + checked.error().what);
-            } else {
-              outcome->fail(checked.error());
-              self->send(supervisor, stop_atom::value);
-            }
-          }
         self->delayed_send(self, plan->monitor_interval, tick_atom::value);
       },
       [=](stop_atom) { self->quit(); },

@@ -4,6 +4,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/send.hpp>
 
+#include "actors/runtime/maintenance.hpp"
 #include "actors/runtime/messages.hpp"
 #include "actors/runtime/monitor.hpp"
 #include "actors/runtime/supervisor.hpp"
@@ -34,6 +35,7 @@ struct Runtime::Impl {
   caf::actor_system system;  // After everything its actors refer to: its destructor waits for them.
   caf::actor supervisor;
   caf::actor monitor;
+  caf::actor maintenance;
   caf::actor membership;
 };
 
@@ -47,7 +49,8 @@ Runtime::Runtime(RuntimePlan plan, TopicLog& log, const Clock& clock)
       if (runs_here(i.plan, task.partition)) i.board.of(task.name, task.partition);
   }
   i.supervisor = i.system.spawn<caf::detached>(supervisor_actor, &i.plan, &i.log, &i.clock, &i.board, i.outcome);
-  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.board, i.supervisor, i.outcome);
+  i.monitor = i.system.spawn<caf::detached>(monitor_actor, &i.plan, &i.clock, &i.board);
+  if (i.plan.maintain) i.maintenance = i.system.spawn<caf::detached>(maintenance_actor, &i.plan, &i.board, i.supervisor, i.outcome);
   if (i.plan.membership) i.membership = i.system.spawn<caf::detached>(membership_actor, i.plan.membership.get(), i.supervisor);
 }
 
@@ -56,7 +59,9 @@ Runtime::~Runtime() {
   wait(std::chrono::hours(24));
   caf::anon_send_exit(impl_->monitor, caf::exit_reason::user_shutdown);
   if (impl_->membership) caf::anon_send_exit(impl_->membership, caf::exit_reason::user_shutdown);
+  if (impl_->maintenance) caf::anon_send_exit(impl_->maintenance, caf::exit_reason::user_shutdown);
   impl_->membership = caf::actor();
+  impl_->maintenance = caf::actor();
   impl_->monitor = caf::actor();
   impl_->supervisor = caf::actor();
 }

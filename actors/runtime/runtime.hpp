@@ -1,5 +1,5 @@
 #pragma once
-// The actor system of one process: tasks, their committers and readers, appenders, the supervisor and the monitor.
+// The actor system of one process: tasks, their committers and readers, appenders, the supervisor, the monitor and maintenance.
 // Nothing of CAF is visible here.
 
 #include <functional>
@@ -24,9 +24,10 @@ struct RuntimePlan {
   std::string process;                  // Its name in the membership, for errors.
   int restarts_max = 5;                                   // Of one task, without a commit between them.
   Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
-  // Called every `monitor_interval` on the monitor's thread: retention, backups. Errors are warnings.
+  // Called every `monitor_interval` on a thread of its own, where it may wait: retention, backups. Errors are warnings.
   std::function<Result<void>(const TaskStatuses&)> maintain;
-  // Called with it: whether what the tasks stand on is still as it was. kUnavailable is a warning, any other error ends them all.
+  // Called after it (both are set, or none): whether what the tasks stand on is still as it was. kUnavailable is a warning, any
+  // other error ends them all.
   std::function<Result<void>()> check;
   Duration monitor_interval = std::chrono::seconds(1);
   Duration stall_after = std::chrono::seconds(30);        // No progress while records wait: reported.
