@@ -4,6 +4,7 @@
 #include "cli/data_access.hpp"
 #include "pipelines/topology.hpp"
 #include "pipelines/yaml_tree.hpp"
+#include "storage/open_storage.hpp"
 
 namespace weir::cli {
 namespace {
@@ -41,14 +42,7 @@ Result<int> status_command(const ShowArguments& arguments) {
     };
     for (std::int32_t p = 0; p < partitions_of(*access.log); ++p) {
       const TaskSpec spec{std::string(kInferenceTask), PartitionId(p)};
-      TaskProgress recovered;
-      if (auto progress = access.log->progress(spec); progress.ok()) {  // Others may run it.
-        recovered = std::move(*progress);
-      } else {
-        TRY_ASSIGN(const auto task, access.log->open_task(spec));
-        TRY_ASSIGN(const Recovered whole, task->recover());
-        recovered = {whole.last_commit, whole.positions, 0};
-      }
+      TRY_ASSIGN(const TaskProgress recovered, progress_at_rest(*access.log, spec));
       commits += recovered.last_commit.value;
       std::map<InputId, std::int64_t> own;
       for (const Position& position : recovered.positions) own[position.input] = position.next.value;

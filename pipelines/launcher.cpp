@@ -49,9 +49,8 @@ Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, bool free_l
 Result<std::vector<CommitId>> commits_of(const RuntimePlan& plan, TopicLog& log) {
   std::vector<CommitId> out;
   for (const TaskPlan& task : plan.tasks) {
-    TRY_ASSIGN(const auto store, log.open_task({task.name, task.partition}));
-    TRY_ASSIGN(const Recovered recovered, store->recover());
-    out.push_back(recovered.last_commit);
+    TRY_ASSIGN(const TaskProgress progress, progress_at_rest(log, {task.name, task.partition}));
+    out.push_back(progress.last_commit);
   }
   return out;
 }

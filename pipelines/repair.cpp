@@ -49,7 +49,11 @@ Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config) {
   if (error) return Error{ErrorCode::kIo, "link '" + (view / "db").string() + "': " + error.message()};
   PipelineConfig at = config;
   at.data_dir = view.string();
-  return open_log(at, /*read_only=*/true);
+  auto log = open_log(at, /*read_only=*/true);
+  if (log.ok() || log.error().code != ErrorCode::kCorruption) return log;
+  TRY_ASSIGN(StorageOptions options, storage_options(at, /*read_only=*/true));
+  options.embedded.past_damage = true;  // Whoever reads it knows how to deal with gaps.
+  return open_storage(options);
 }
 
 Result<Offset> end_of(const TopicLog& log, Topic topic, PartitionId partition) {

@@ -53,7 +53,7 @@ Result<std::unique_ptr<EmbeddedDatabase>> EmbeddedDatabase::open(const EmbeddedL
   out->db_.reset(db);
   out->default_family_ = handles[0];
   out->families_ = {handles[1], handles[2], handles[3]};
-  TRY(out->check_sync_mark());
+  if (!options.past_damage) TRY(out->check_sync_mark());
   if (!options.read_only && options.sync == SyncPolicy::kInterval) out->start_syncing();
   return out;
 }

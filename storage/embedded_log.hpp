@@ -31,6 +31,7 @@ struct EmbeddedLogOptions {
   bool create_if_missing = true;           // Else kNotFound.
   // For commands on a directory that no process has open (kInUse else). recover() counts no attempt, commit gives kIo.
   bool read_only = false;
+  bool past_damage = false;                // Only with it, for `repair`: entries that cannot be read are left out, not the end.
   std::uint64_t max_total_wal_bytes = 64u << 20;     // Bounds the time to open after a kill.
   std::size_t log_write_buffer_bytes = 16u << 20;    // Memory: up to three of each, plus the cache.
   std::size_t state_write_buffer_bytes = 16u << 20;

@@ -14,7 +14,7 @@ rocksdb::DBOptions database_options(const EmbeddedLogOptions& options, rocksdb::
   out.create_missing_column_families = options.create_if_missing;
   out.max_total_wal_size = options.max_total_wal_bytes;
   // A kill leaves a torn last record: that one never committed. Damage before it is found by the sync mark.
-  out.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  out.wal_recovery_mode = options.past_damage ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   out.track_and_verify_wals_in_manifest = true;  // A log file that is gone or short is damage, too.
   out.avoid_flush_during_recovery = true;        // Opening reads the write-ahead log and writes nothing.
   out.skip_stats_update_on_db_open = true;

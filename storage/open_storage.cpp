@@ -67,4 +67,12 @@ Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options) {
   CHECK(false);
 }
 
+Result<TaskProgress> progress_at_rest(TopicLog& log, const TaskSpec& spec) {
+  auto told = log.progress(spec);
+  if (told.ok() || told.error().code != ErrorCode::kNotFound) return told;
+  TRY_ASSIGN(const auto store, log.open_task(spec));
+  TRY_ASSIGN(Recovered recovered, store->recover());
+  return TaskProgress{recovered.last_commit, std::move(recovered.positions), 0};
+}
+
 }  // namespace weir

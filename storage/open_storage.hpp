@@ -23,6 +23,10 @@ struct StorageOptions {
 
 Result<std::unique_ptr<TopicLog>> open_storage(const StorageOptions& options);
 
+// How far a task has come that this process does not run: what the log tells of it, or, where it keeps nothing apart, what opening
+// the task shows (kInUse: a process runs it).
+Result<TaskProgress> progress_at_rest(TopicLog& log, const TaskSpec& spec);
+
 // What opening it for writing would meet, without doing so.
 std::vector<Finding> check_storage(const StorageOptions& options, const StorageUse& use);
 

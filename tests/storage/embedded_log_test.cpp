@@ -389,6 +389,29 @@ TEST_F(EmbeddedLogTest, ADamagedWriteAheadLogIsNotASilentLoss) {
   expect_error(open_error(options_for(path_)), ErrorCode::kCorruption, {"write-ahead log"});  // Not only the first time.
 }
 
+// What repair takes lines from: also where files of a family are newer than the damage.
+TEST_F(EmbeddedLogTest, WhatIsWholeBesideDamageCanBeRead) {
+  fill(20);
+  const fs::path wal = newest_file(path_ / "db", ".log");
+  fs::copy_file(wal, path_ / "wal");
+  {
+    RawDatabase raw(path_);
+    ASSERT_TRUE(raw.database().db().Flush({}, raw.database().family(ColumnFamily::kMeta)).ok());
+  }
+  fs::copy_file(path_ / "wal", wal, fs::copy_options::overwrite_existing);
+  flip_bit(wal, fs::file_size(wal) / 2);
+  EmbeddedLogOptions options = options_for(path_);
+  options.read_only = true;
+  expect_error(open_error(options), ErrorCode::kCorruption, {});
+  options.past_damage = true;
+  const auto log = open_embedded_log(options);
+  ASSERT_OK(log);
+  const auto seen = read_all(**log, Topic::kPredictions);
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.front().offset, 0);
+  EXPECT_LT(seen.size(), 20u);  // Of the block that is damaged the rest is gone.
+}
+
 TEST_F(EmbeddedLogTest, ADamagedFileIsNamed) {
   fill(20);
   {
