@@ -27,7 +27,7 @@ Result<int> verify_command(const VerifyArguments& arguments) {
     for (const auto& [name, count] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
              {"events", report.events}, {"predictions", report.predictions}, {"abstained", report.abstained}, {"dead_letters", report.dead_letters},
              {"outcomes", report.outcomes}, {"examples", report.examples}, {"unjoined", report.unjoined}, {"waiting", report.waiting},
-             {"models", report.models}})
+             {"models", report.models}, {"doubled", report.doubled}})
       out += json_text(name) + ":" + std::to_string(count) + ",";
     out += std::string("\"recomputed\":") + (report.recomputed ? "true" : "false") + ",\"violation_count\":" + std::to_string(report.violation_count) +
            ",\"violations\":[";
@@ -38,7 +38,7 @@ Result<int> verify_command(const VerifyArguments& arguments) {
     for (const std::string& violation : report.violations) out += violation + "\n";
     out += std::to_string(report.events) + " events, " + std::to_string(report.outcomes) + " outcomes, " + std::to_string(report.predictions) +
            " predictions, " + std::to_string(report.examples) + " examples, " + std::to_string(report.models) + " models looked at" +
-           (report.recomputed ? " and computed again" : "") + ": " +
+           (report.doubled > 0 ? ", " + std::to_string(report.doubled) + " outputs there twice" : "") + (report.recomputed ? " and computed again" : "") + ": " +
            (report.violation_count == 0 ? "nothing amiss" : std::to_string(report.violation_count) + " violations") + "\n";
     print(out);
   }

@@ -20,7 +20,7 @@ constexpr std::size_t kViolationTextsMax = 100;
 bool stopped(const std::atomic<int>* stop) { return stop != nullptr && stop->load() != 0; }
 
 // What one inference task has consumed.
-Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, bool free_learning) {
+Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, const PipelineConfig& config) {
   TRY_ASSIGN(const Recovered recovered, store.recover());
   TRY_ASSIGN(Chain chain, task.make_chain());
   Task restored(task.name, task.partition, std::move(chain.stages));
@@ -41,7 +41,8 @@ Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, bool free_l
   consumed.outcomes = restored.position(InputId::kOutcomes);
   TRY_ASSIGN(consumed.waiting_labels, chain.waiting_labels());
   consumed.version = chain.version();
-  consumed.free_learning = free_learning;
+  consumed.free_learning = config.learning == Learning::kFree;
+  consumed.doubles = config.log.kind == LogKind::kKafka && config.delivery == Delivery::kAtLeastOnce;
   return consumed;
 }
 
@@ -93,13 +94,15 @@ Result<RunSummary> run_pipeline(const PipelineConfig& config, const RunOptions& 
 
 Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyOptions& options) {
   VerifyReport report;
+  if (options.recompute && config.delivery == Delivery::kAtLeastOnce && config.log.kind == LogKind::kKafka)
+    return Error{ErrorCode::kConfig, "delivery: found at_least_once; expected exactly_once for --recompute: what is published twice after a crash may differ. Verify without it"};
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config));
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
   TRY(create_topics(config, *log));  // Checks them.
   for (const TaskPlan& task : plan.tasks) {
     if (task.name != kInferenceTask) continue;
     TRY_ASSIGN(const auto store, log->open_task({task.name, task.partition}));
-    const auto now = [&] { return consumed_by(task, *store, config.learning == Learning::kFree); };
+    const auto now = [&] { return consumed_by(task, *store, config); };
     TRY_ASSIGN(const Consumed before, now());
     // An embedded log has one process at a time: this one.
     TRY(verify_topics(*log, before, config.log.kind == LogKind::kKafka ? ConsumedNow(now) : ConsumedNow(), report));

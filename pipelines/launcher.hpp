@@ -61,6 +61,7 @@ struct VerifyOptions {
 struct VerifyReport {
   // Looked at. Events and outcomes: consumed records; waiting: outcomes of these that wait for their event.
   std::uint64_t events = 0, outcomes = 0, waiting = 0, predictions = 0, abstained = 0, dead_letters = 0, examples = 0, unjoined = 0, models = 0;
+  std::uint64_t doubled = 0;  // Outputs of an input that has another one: delivery: at_least_once allows it.
   bool recomputed = false;
   std::vector<std::string> violations;  // Each names topic, partition, offset, what was found and expected. At most 100.
   std::uint64_t violation_count = 0;

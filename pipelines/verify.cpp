@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -152,13 +153,14 @@ class Answers {
   using Look = std::function<void(std::int64_t from, Offset offset, const Record&)>;
   // `other`: a source that some outputs may have instead, and that does not count. `ordered`: an answer comes with its
   // input; else it may come later (a label that waits, or expires).
-  Answers(TopicLog& log, PartitionId partition, std::string source, std::string other, bool ordered, Offset end, const InputOffsets& input,
-          VerifyReport& report)
+  Answers(TopicLog& log, PartitionId partition, std::string source, std::string other, bool ordered, bool doubles, Offset end,
+          const InputOffsets& input, VerifyReport& report)
       : log_(log),
         partition_(partition),
         source_(std::move(source)),
         other_(std::move(other)),
-        ordered_(ordered),
+        ordered_(ordered && !doubles),
+        doubles_(doubles),
         input_(input),
         seen_(static_cast<std::size_t>(end.value), false),
         report_(report) {}
@@ -217,7 +219,8 @@ class Answers {
   };
 
   void answered_before(Topic topic, Offset at, Offset from) {
-    violation(report_, place(topic, partition_, at) + ": source offset " + std::to_string(from.value) + " was answered before");
+    if (doubles_) ++report_.doubled;
+    else violation(report_, place(topic, partition_, at) + ": source offset " + std::to_string(from.value) + " was answered before");
   }
 
   void take(Output& output, Offset offset, const Record& record) {
@@ -251,6 +254,7 @@ class Answers {
   std::string source_;
   std::string other_;
   bool ordered_;
+  bool doubles_;
   const InputOffsets& input_;
   std::vector<bool> seen_;
   std::vector<Later> later_;
@@ -263,14 +267,14 @@ class Answers {
 class NamedVersions {
  public:
   // `all`: keeps each one for check(); else the highest.
-  NamedVersions(Topic topic, PartitionId partition, bool all, VerifyReport& report)
-      : topic_(topic), partition_(partition), all_(all), report_(report) {}
+  NamedVersions(Topic topic, PartitionId partition, bool all, bool doubles, VerifyReport& report)
+      : topic_(topic), partition_(partition), all_(all), doubles_(doubles), report_(report) {}
 
   void look(Offset offset, const Record& record) {
     const auto facts = prediction_facts(record.value);
     if (!facts || facts->partition != partition_) return violation(report_, place(topic_, partition_, offset) + ": names no model version of its partition");
     const std::uint64_t version = facts->version.value;
-    if (last_ && version < *last_)
+    if (last_ && version < *last_ && !doubles_)
       violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(version) + " after " + std::to_string(*last_));
     if (last_ == version) return;
     last_ = version;
@@ -293,6 +297,7 @@ class NamedVersions {
   Topic topic_;
   PartitionId partition_;
   bool all_;
+  bool doubles_;
   std::optional<std::uint64_t> last_;
   std::vector<Named> named_;
   VerifyReport& report_;
@@ -309,14 +314,14 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
   report.outcomes += labels.count();
   report.waiting += consumed.waiting_labels.size();
 
-  NamedVersions predicted(Topic::kPredictions, partition, consumed.free_learning, report);
-  NamedVersions abstained(Topic::kAbstained, partition, consumed.free_learning, report);
-  Answers events(log, partition, consumed.logs_topic, "", /*ordered=*/true, consumed.logs, logs, report);
+  NamedVersions predicted(Topic::kPredictions, partition, consumed.free_learning, consumed.doubles, report);
+  NamedVersions abstained(Topic::kAbstained, partition, consumed.free_learning, consumed.doubles, report);
+  Answers events(log, partition, consumed.logs_topic, "", /*ordered=*/true, consumed.doubles, consumed.logs, logs, report);
   TRY(events.add(Topic::kPredictions, report.predictions, [&](std::int64_t, Offset offset, const Record& record) { predicted.look(offset, record); }));
   TRY(events.add(Topic::kAbstained, report.abstained, [&](std::int64_t, Offset offset, const Record& record) { abstained.look(offset, record); }));
   TRY(events.add(Topic::kDeadLetters, report.dead_letters));
   // An event that carries its label is its own outcome.
-  Answers outcomes(log, partition, consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.outcomes, labels, report);
+  Answers outcomes(log, partition, consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.doubles, consumed.outcomes, labels, report);
   TRY(outcomes.add(Topic::kExamples, report.examples));
   TRY(outcomes.add(Topic::kUnjoined, report.unjoined));
 
@@ -351,18 +356,28 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
   }));
 
   Consumed last = consumed;
-  for (Patience patience(kSettleLimit); now;) {
+  if (consumed.doubles) {  // What it published and had not committed when it ended is of records that are there.
+    constexpr Offset kAnywhere{std::numeric_limits<std::int64_t>::max()};
+    last.logs = last.outcomes = kAnywhere;
+    if (consumed.logs_from_topic) {
+      TRY_ASSIGN(last.logs, log.appended_end(Topic::kLogs, partition));
+    }
+    if (consumed.outcomes_from_topic) {
+      TRY_ASSIGN(last.outcomes, log.appended_end(Topic::kOutcomes, partition));
+    }
+  }
+  for (Patience patience(kSettleLimit); now && !consumed.doubles;) {
     TRY_ASSIGN(last, now());
     if ((events.later_end() <= last.logs && outcomes.later_end() <= last.outcomes) || !patience.look_again()) break;
   }
   events.check_later(last.logs);
   outcomes.check_later(last.outcomes);
   for (const Offset offset : last.waiting_labels)
-    if (offset < consumed.outcomes && outcomes.answered(offset))
+    if (!consumed.doubles && offset < consumed.outcomes && outcomes.answered(offset))
       violation(report, consumed.outcomes_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
                             ": is settled, and waits for its event");
   const auto exists = [&](std::uint64_t version) {
-    return consumed.free_learning ? models.begin().value > 0 || promoted.contains(version) : version <= last.version.value;
+    return consumed.free_learning ? models.begin().value > 0 || promoted.contains(version) : consumed.doubles || version <= last.version.value;
   };
   predicted.check(exists);
   abstained.check(exists);

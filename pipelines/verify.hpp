@@ -24,6 +24,7 @@ struct Consumed {
   bool free_learning = false;
   bool logs_from_topic = false;      // Of this log; else the offsets count a file's lines.
   bool outcomes_from_topic = false;
+  bool doubles = false;              // delivery: at_least_once: what was published after the last commit is published again.
 };
 // What has been consumed by now, where other processes may go on while the topics are read.
 using ConsumedNow = std::function<Result<Consumed>()>;
@@ -34,6 +35,8 @@ using ConsumedNow = std::function<Result<Consumed>()>;
 // - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed, or at
 //   which there is no record;
 // - model versions never go back along `predictions`, and each one named exists.
+// With `doubles` an offset may be answered again (report.doubled), in the order in which the task began anew, also beyond what is
+// consumed and by models that were lost since; everything else holds.
 // Gaps in the topics' own offsets (compaction, control records) are not missing records; what retention has cut from the
 // outputs is left out, and from inputs with gaps, too.
 //

@@ -69,7 +69,6 @@ class AtLeastOnceStore final : public TaskStore {
   Result<CommitId> commit(Transaction& transaction) override {
     std::lock_guard lock(mutex_);
     TRY(publish(transaction));
-    crash_point("kafka.after_outputs");
     put_off(transaction);
     last_ = last_.next();
     TRY(settle_if_due());
@@ -107,6 +106,7 @@ class AtLeastOnceStore final : public TaskStore {
       TRY_ASSIGN(outputs_, KafkaProducer::make_plain(core_->options));
     }
     for (const KafkaAppend& append : appends) append.raise_end();
+    crash_point("kafka.after_outputs");
     return {};
   }
 

@@ -145,8 +145,8 @@ class KafkaCheck {
                   "brokers of version 2.5 or later");
     constexpr int kKnowsGroupsOf400 = 0x020b00ff;  // librdkafka 2.11
     if (const auto join = known.find(kJoinGroup); join != known.end() && join->second.first > 0 && rd_kafka_version() < kKnowsGroupsOf400)
-      return warn(what, "Apache Kafka 4.0.0 (JoinGroup from version " + std::to_string(join->second.first) + "), which librdkafka " + rd_kafka_version_str() + " takes for one without groups",
-                  "brokers of version 4.0.1 or later, or librdkafka 2.11: with these no process shares a pipeline with others");
+      return warn(what, "Apache Kafka 4.0.0 (JoinGroup from version " + std::to_string(join->second.first) + "), whose groups librdkafka " + rd_kafka_version_str() + " was not made for",
+                  "brokers of version 4.0.1 or later, or librdkafka 2.11 (librdkafka#4948: with Kerberos nothing is reached; without it processes share a pipeline)");
     ok(what, "reached; knows " + std::to_string(known.size()) + " kinds of requests");
   }
 

@@ -88,6 +88,24 @@ TEST_F(OnKafka, GivesThemWithoutTheLocalStore) {
   expect_same(on_the_embedded_log(), without_offsets(tail_all(run.data)));
 }
 
+TEST_F(OnKafka, AtLeastOnceLosesNothingWhenKilled) {
+  const FlightsRun run = run_on_kafka({"delivery=at_least_once", "commit_interval=5ms"});
+  ProcessOptions options;
+  // Published, and neither positions nor state are committed: published again.
+  for (const char* point : {"kafka.after_outputs:1", "kafka.after_outputs:2"}) {
+    SCOPED_TRACE(point);
+    options.env = {{"WEIR_CRASH_AT", point}};
+    EXPECT_EQ(run.run(options).signal, 9);
+  }
+  run.expect_run();
+  const ProcessResult verified = run_weir(run.arguments("verify", {"--json"}));
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  EXPECT_EQ(json_value(verified.out, "events"), std::to_string(kFlights)) << verified.out;
+  EXPECT_GT(std::stoull("0" + json_value(verified.out, "doubled")), 0U) << verified.out;
+  const ProcessResult recomputed = run_weir(run.arguments("verify", {"--recompute"}));
+  EXPECT_NE(recomputed.err.find("expected exactly_once for --recompute"), std::string::npos) << recomputed.err;
+}
+
 TEST_F(OnKafka, TakesLinesFromItsTopics) {
   const std::vector<std::string> from_topics = {"sources.logs.files=[]", "sources.outcomes.files=[]"};
   const FlightsRun run = run_on_kafka({from_topics[0], from_topics[1]});

@@ -138,6 +138,49 @@ TEST(Verify, WithFreeLearningOnlyPromotedVersionsExist) {
   EXPECT_NE(violations[0].find("abstained, partition 0, offset 0: model version 1 does not exist"), std::string::npos) << violations[0];
 }
 
+class WrongAlsoWithDoubles : public OneThingWrong {};
+
+TEST_P(WrongAlsoWithDoubles, IsFound) {
+  std::vector<Output> outputs = whole();
+  Consumed consumed = consumed_all();
+  consumed.doubles = true;
+  GetParam().make(outputs, consumed);
+  const auto violations = violations_of(outputs, consumed);
+  ASSERT_FALSE(violations.empty());
+  EXPECT_NE(violations[0].find(GetParam().says), std::string::npos) << violations[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, WrongAlsoWithDoubles,
+    testing::Values(
+        Wrong{"AnEventWithoutAnAnswer", [](auto& o, auto&) { o.erase(o.begin() + 1); }, "logs, partition 0, offset 1: no prediction, abstained record or dead letter"},
+        Wrong{"AnAnswerToAnotherTopic", [](auto& o, auto&) { o[0].source = "clicks"; }, "its source is clicks/0, expected logs/0"},
+        Wrong{"AnAnswerToWhatIsNotThere",
+              [](auto& o, auto& c) {
+                o.push_back({Topic::kPredictions, 5, 3, ""});
+                c.logs_from_topic = true;
+                c.logs = Offset(0);
+              },
+              "was not consumed"},
+        Wrong{"AnOutcomeWithoutItsExample", [](auto& o, auto&) { o.erase(o.begin() + 5); }, "outcomes, partition 0, offset 1: neither example nor unjoined, and it does not wait for its event"}),
+    [](const auto& info) { return info.param.name; });
+
+// Killed after event 4 and started again from event 2: other answers, by a model that has forgotten, and a label that is settled again.
+TEST(Verify, AtLeastOnceCountsWhatIsThereTwice) {
+  std::vector<Output> outputs = whole();
+  for (const Output& again : {Output{Topic::kPredictions, 2, 1, ""}, {Topic::kDeadLetters, 3, 0, ""}, {Topic::kPredictions, 4, 1, ""}, {Topic::kExamples, 0, 0, ""},
+                              {Topic::kPredictions, 5, 2, ""}, {Topic::kPredictions, 5, 2, ""}, {Topic::kUnjoined, 2, 0, ""}})
+    outputs.push_back(again);
+  Consumed consumed = consumed_all();
+  EXPECT_FALSE(violations_of(outputs, consumed).empty());
+  consumed.doubles = true;
+  EXPECT_EQ(violations_of(outputs, consumed), std::vector<std::string>{});
+  ManualClock clock;
+  VerifyReport report;
+  ASSERT_TRUE(verify_topics(*log_of(outputs, clock), consumed, {}, report).ok());
+  EXPECT_EQ(report.doubled, 5U);  // Events 2 to 4, outcome 0, and event 5, which is beyond what is consumed.
+}
+
 TEST(CompareTopic, TellsWhatIsMissingAddedOrDifferent) {
   ManualClock clock;
   const auto original = log_of(whole(), clock);
