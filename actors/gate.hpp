@@ -18,7 +18,7 @@ struct GateSettings {
   ConformalSettings conformal;
   bool count = false;  // Publishes RecordView::moments_weight, too.
   TaskKind task = TaskKind::kClassification;
-  PartitionId partition;
+  PartitionId partition;  // Of the model: versions are named by it.
   ValueFormats formats;
 };
 

@@ -1,41 +1,59 @@
 #include "actors/task.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
 namespace {
 
-constexpr std::size_t slot(InputId input) { return static_cast<std::size_t>(input); }
+bool before(const Position& a, const Position& b) { return std::pair(a.input, a.partition) < std::pair(b.input, b.partition); }
 
 }  // namespace
 
 Task::Task(std::string name, PartitionId partition, std::vector<std::unique_ptr<Stage>> stages)
     : name_(std::move(name)), partition_(partition), stages_(std::move(stages)) {
   for (const auto& stage : stages_) prefixes_.push_back(std::string(stage->name()) + "/");
-  for (std::size_t i = 0; i < kInputCount; ++i) positions_[i] = {static_cast<InputId>(i), partition, Offset(0), 0};
 }
 
 Result<void> Task::restore(const Recovered& recovered) {
   last_closed_ = recovered.last_commit;
-  for (const Position& position : recovered.positions) positions_[slot(position.input)] = position;
+  positions_ = recovered.positions;
+  std::sort(positions_.begin(), positions_.end(), before);
+  moved_.assign(positions_.size(), 0);
   for (std::size_t i = 0; i < stages_.size(); ++i) TRY(stages_[i]->load(StageState(recovered.state, prefixes_[i])));
   return {};
 }
 
 Result<void> Task::process(InputId input, RecordView& record, std::uint64_t cursor, Transaction& transaction) {
-  transaction.order.records(input);
-  positions_[slot(input)].next = record.source.offset.next();
-  positions_[slot(input)].cursor = cursor;
-  moved_[slot(input)] = true;
+  const PartitionId partition = record.source.partition;
+  transaction.order.records(input, 1, partition == partition_ ? kOwnPartition : partition);
+  consume(input, record, cursor);
   return run(input, record, transaction);
 }
 
 Result<void> Task::process_poison(InputId input, RecordView& record, std::uint64_t cursor, Transaction& transaction) {
   transaction.order.poison(input);
-  positions_[slot(input)].next = record.source.offset.next();
-  positions_[slot(input)].cursor = cursor;
-  moved_[slot(input)] = true;
+  consume(input, record, cursor);
   return run(input, record, transaction);
+}
+
+void Task::consume(InputId input, const RecordView& record, std::uint64_t cursor) {
+  const Position to{input, record.source.partition, record.source.offset.next(), cursor};
+  const auto at = std::lower_bound(positions_.begin(), positions_.end(), to, before);
+  const auto index = at - positions_.begin();
+  if (at == positions_.end() || before(to, *at)) {
+    positions_.insert(at, to);
+    moved_.insert(moved_.begin() + index, 1);
+  } else {
+    *at = to;
+    moved_[static_cast<std::size_t>(index)] = 1;
+  }
+}
+
+Position Task::position(InputId input, PartitionId partition) const {
+  const Position start{input, partition, Offset(0), 0};
+  const auto at = std::lower_bound(positions_.begin(), positions_.end(), start, before);
+  return at == positions_.end() || before(start, *at) ? start : *at;
 }
 
 Result<void> Task::run(InputId input, RecordView& record, Transaction& transaction) {
@@ -62,9 +80,9 @@ void Task::close(Transaction& transaction) {
     StateWriter writer(transaction.state, prefixes_[i], last_closed_);
     stages_[i]->save(writer);
   }
-  for (std::size_t i = 0; i < kInputCount; ++i) {
+  for (std::size_t i = 0; i < positions_.size(); ++i) {
     if (!moved_[i]) continue;
-    moved_[i] = false;
+    moved_[i] = 0;
     transaction.consumed.push_back(positions_[i]);
   }
 }

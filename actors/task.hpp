@@ -5,8 +5,8 @@
 // Promise: the same records in the same order from the same state give the same transactions' contents and state, wherever
 // the transactions are cut.
 
-#include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,7 +27,7 @@ class Task final : private Output {
   // Starts from committed state. Call once, first.
   Result<void> restore(const Recovered& recovered);
 
-  // Runs one record through the chain, counts its position as consumed and notes it in the order.
+  // Runs one record through the chain, counts the position of its input and source partition as consumed and notes it in the order.
   Result<void> process(InputId input, RecordView& record, std::uint64_t cursor, Transaction& transaction);
   // The same for a record that killed the task before: `record.parsed` is its refusal; noted as poison.
   Result<void> process_poison(InputId input, RecordView& record, std::uint64_t cursor, Transaction& transaction);
@@ -40,8 +40,9 @@ class Task final : private Output {
   void committed(CommitId commit);
   CommitId next_commit() const { return last_closed_.next(); }
 
-  Offset position(InputId input) const { return positions_[static_cast<std::size_t>(input)].next; }
-  std::uint64_t cursor(InputId input) const { return positions_[static_cast<std::size_t>(input)].cursor; }
+  // Where it stands in an input's partition; the beginning if it has taken nothing of it.
+  Position position(InputId input, PartitionId partition) const;
+  std::span<const Position> positions() const { return positions_; }  // All it has taken of.
 
   // State that the runtime keeps with the task's, under its own prefix.
   void save_runtime(Transaction& transaction, std::string_view key, std::string_view value);
@@ -56,14 +57,15 @@ class Task final : private Output {
   void feed_back(InputId input, RecordView& record) override;
   void append(Topic topic, const Record& record) override;
   void fail(Error error) override;
+  void consume(InputId input, const RecordView& record, std::uint64_t cursor);
   Result<void> run(InputId input, RecordView& record, Transaction& transaction);
 
   std::string name_;
   PartitionId partition_;
   std::vector<std::unique_ptr<Stage>> stages_;
   std::vector<std::string> prefixes_;
-  std::array<Position, kInputCount> positions_{};
-  std::array<bool, kInputCount> moved_{};
+  std::vector<Position> positions_;  // By input and partition.
+  std::vector<char> moved_;          // Of positions_: since the last close().
   CommitId last_closed_;
   Transaction* open_ = nullptr;
   InputId input_ = InputId::kLogs;

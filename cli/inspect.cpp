@@ -61,6 +61,7 @@ Result<std::string> inspect_task(const InspectArguments& arguments, const TaskSp
         static constexpr std::string_view kNames[] = {"records", "idle", "steps", "poison"};
         out += " " + std::string(kNames[static_cast<std::size_t>(entry.kind)]);
         if (entry.kind != OrderKind::kSteps) out += " " + std::string(name_of(entry.input));
+        if (entry.partition != kOwnPartition) out += "/" + std::to_string(entry.partition.value);
         out += " x" + std::to_string(entry.count);
       }
       out += reader.ok() ? "\n" : " (malformed)\n";

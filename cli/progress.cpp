@@ -9,7 +9,9 @@ namespace weir::cli {
 std::string progress_text(const RunProgress& now) {
   std::string out;
   char text[128];
-  const double rate = now.seconds > 0 ? double(now.events) / now.seconds : 0.0;
+  const bool learns_only = now.events == 0 && now.examples > 0;
+  const std::uint64_t count = learns_only ? now.examples : now.events;
+  const double rate = now.seconds > 0 ? double(count) / now.seconds : 0.0;
   if (now.bytes_total > 0) {
     const double share = std::min(1.0, double(now.bytes_read) / double(now.bytes_total));
     const int filled = int(share * 24);
@@ -22,7 +24,7 @@ std::string progress_text(const RunProgress& now) {
     }
     out += "  ";
   }
-  std::snprintf(text, sizeof text, "%llu events  %.0f/s", static_cast<unsigned long long>(now.events), rate);
+  std::snprintf(text, sizeof text, "%llu %s  %.0f/s", static_cast<unsigned long long>(count), learns_only ? "examples" : "events", rate);
   out += text;
   if (std::isfinite(now.log_loss)) {
     std::snprintf(text, sizeof text, "  log-loss %.4f", now.log_loss);

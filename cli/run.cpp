@@ -30,8 +30,10 @@ Result<int> run_command(const RunArguments& arguments) {
   Result<void> served;
   options.on_started = [&](RunningPipeline& pipeline) {
     // Without files it may look as if nothing happened.
+    if (!arguments.quiet && !config.placement.inference)
+      std::fprintf(stderr, "%s: learns from what inference tasks of other processes publish, so it runs until it is stopped\n", config.name.c_str());
     for (const auto& [topic, source] : {std::pair{"logs", &config.logs}, std::pair{"outcomes", &config.outcomes}})
-      if (!arguments.quiet && source->from_topic() && (source == &config.logs || config.has_outcomes()))
+      if (!arguments.quiet && config.placement.inference && source->from_topic() && (source == &config.logs || config.has_outcomes()))
         std::fprintf(stderr, "%s: takes %s from its topic, so it runs until it is stopped: weir produce %s FILE --data %s\n", config.name.c_str(), topic, topic, config.data_dir.c_str());
     if (http != nullptr) {
       api.attach(pipeline);
@@ -60,10 +62,14 @@ Result<int> run_command(const RunArguments& arguments) {
   if (!arguments.quiet) {
     const RunProgress& total = summary->total;
     char line[256];
-    std::snprintf(line, sizeof line, "%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
-                  static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
-                  total.seconds > 0 ? double(total.events) / total.seconds : 0.0,
-                  summary->ended ? "" : "; stopped, the next run goes on from here");
+    const char* after = summary->ended ? "" : "; stopped, the next run goes on from here";
+    if (config.placement.inference)
+      std::snprintf(line, sizeof line, "%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
+                    static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
+                    total.seconds > 0 ? double(total.events) / total.seconds : 0.0, after);
+    else
+      std::snprintf(line, sizeof line, "%s: %llu examples in %.2f s%s\n", config.name.c_str(),
+                    static_cast<unsigned long long>(total.examples), total.seconds, after);
     print(line);
   }
   return kDone;

@@ -2,8 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <map>
 
 #include "actors/runtime/memory_lock.hpp"
 #include "cli/data_access.hpp"
@@ -41,12 +42,31 @@ std::optional<PartitionId> partition_of_request(const YamlNode& request) {
   return PartitionId(static_cast<std::int32_t>(std::strtol(text.c_str(), nullptr, 10)));
 }
 
-// By input: how far behind its end.
+std::string lag_json(const InputLag& lag) {
+  return "{\"next\":" + std::to_string(lag.next.value) + ",\"records\":" + std::to_string(lag.records) + ",\"seconds\":" + number(lag.seconds) + "}";
+}
+
+// By input: how far behind its end. Of one that the task reads in several partitions the sum, the longest time, and each of them.
 std::string lag_json(const TaskOverview& task) {
+  std::map<InputId, std::vector<const InputLag*>> inputs;
+  for (const InputLag& lag : task.inputs) inputs[lag.input].push_back(&lag);
   std::string out;
-  for (const InputLag& lag : task.inputs)
-    out += (out.empty() ? "" : ",") + json_text(name_of(lag.input)) + ":{\"next\":" + std::to_string(lag.next.value) +
-           ",\"records\":" + std::to_string(lag.records) + ",\"seconds\":" + number(lag.seconds) + "}";
+  for (const auto& [input, lags] : inputs) {
+    out += (out.empty() ? "" : ",") + json_text(name_of(input)) + ":";
+    if (lags.size() == 1) {
+      out += lag_json(*lags[0]);
+      continue;
+    }
+    std::uint64_t records = 0;
+    double seconds = 0.0;
+    std::string partitions;
+    for (const InputLag* lag : lags) {
+      records += lag->records;
+      seconds = std::max(seconds, lag->seconds);
+      partitions += (partitions.empty() ? "\"" : ",\"") + std::to_string(lag->partition.value) + "\":" + lag_json(*lag);
+    }
+    out += "{\"records\":" + std::to_string(records) + ",\"seconds\":" + number(seconds) + ",\"partitions\":{" + partitions + "}}";
+  }
   return "{" + out + "}";
 }
 
@@ -55,7 +75,8 @@ std::string members_json(const RunningPipeline::Overview& overview) {
   std::string out = "\"members\":[";
   for (std::size_t i = 0; i < overview.members.size(); ++i) {
     const Member& member = overview.members[i];
-    out += (i == 0 ? "" : ",") + ("{\"process\":" + json_text(member.process)) + ",\"host\":" + json_text(member.host) + ",\"partitions\":[";
+    out += (i == 0 ? "" : ",") + ("{\"process\":" + json_text(member.process)) + ",\"host\":" + json_text(member.host) +
+                                ",\"runs\":" + (member.only.empty() ? "\"all\"" : json_text(member.only)) + ",\"partitions\":[";
     for (std::size_t p = 0; p < member.partitions.size(); ++p) out += (p == 0 ? "" : ",") + std::to_string(member.partitions[p].value);
     out += "]}";
   }
@@ -80,7 +101,7 @@ Result<std::uint64_t> outcomes_consumed(RunningPipeline& pipeline) {
     return sum;
   }
   for (const auto& status : pipeline.statuses())
-    if (status->task == kInferenceTask) sum += static_cast<std::uint64_t>(status->consumed[static_cast<std::size_t>(InputId::kOutcomes)].load());
+    if (status->task == kInferenceTask) sum += static_cast<std::uint64_t>(status->consumed(InputId::kOutcomes, status->partition).value);
   return sum;
 }
 
@@ -139,8 +160,7 @@ Result<void> answer(RunningPipeline& pipeline, const std::string& http, std::str
     inputs.run = pipeline.summary();
     TRY_ASSIGN(inputs.outcomes_consumed, outcomes_consumed(pipeline));
     for (const auto& status : pipeline.statuses())
-      if (status->task == kInferenceTask)
-        for (const InputId input : {InputId::kLogs, InputId::kOutcomes}) inputs.lost += status->lost[static_cast<std::size_t>(input)];
+      if (status->task == kInferenceTask) inputs.lost += status->lost();
     TRY_ASSIGN(Report report, make_report(pipeline.log(), inputs));
     report.running = true;
     return connection.send(FrameKind::kEnd, flag_of(request, "json") ? report_json(report) + "\n" : report_text(report, inputs.data_dir));
@@ -167,12 +187,11 @@ std::string status_json(RunningPipeline& pipeline, const std::string& http) {
   for (const auto& status : pipeline.statuses()) {
     const TaskPhase phase = status->phase;
     const std::string stall = status->stall();
-    const std::uint64_t lost = std::accumulate(status->lost.begin(), status->lost.end(), std::uint64_t(0));
     out += std::string(first ? "" : ",") + "{\"task\":" + json_text(status->task) + ",\"partition\":" + std::to_string(status->partition.value) + ",\"phase\":" + json_text(name_of(phase)) +
            ",\"starts\":" + std::to_string(status->starts) + ",\"records\":" + std::to_string(status->records) +
            ",\"commits\":" + std::to_string(status->commits) + ",\"restarts\":" + std::to_string(status->restarts) +
            ",\"waiting\":" + std::to_string(status->waiting) + ",\"steps_undone\":" + std::to_string(status->steps_undone) + ",\"last_commit_us\":" + std::to_string(status->last_commit_us) +
-           ",\"lost\":" + std::to_string(lost) + ",\"stalled\":" + (stall.empty() ? "null" : json_text(stall)) +
+           ",\"lost\":" + std::to_string(status->lost()) + ",\"stalled\":" + (stall.empty() ? "null" : json_text(stall)) +
            ",\"standby_lag\":" + (phase == TaskPhase::kStandby ? std::to_string(status->standby_lag) : "null");
     if (overview.ok())
       for (const TaskOverview& task : overview->tasks)

@@ -50,10 +50,13 @@ function(weir_test NAME)
   set_tests_properties(${NAME} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
 endfunction()
 
-# weir_kafka_test(name TIMEOUT seconds [SOURCES …] DEPS …): needs a real broker, which the test starts itself
+# weir_kafka_test(name [LABEL …] TIMEOUT seconds [SOURCES …] DEPS …): slow unless labelled; needs a real broker, which the test starts itself
 # (tests/support/kafka_broker.hpp). One at a time; reported as skipped, by name, where there can be no broker.
 function(weir_kafka_test NAME)
-  weir_test(${NAME} LABEL slow ${ARGN})
+  if(NOT LABEL IN_LIST ARGN)
+    list(APPEND ARGN LABEL slow)
+  endif()
+  weir_test(${NAME} ${ARGN})
   set_tests_properties(${NAME} PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK kafka)
 endfunction()
 

@@ -95,11 +95,10 @@ void append_lag(PrometheusText& out, Writer& w) {
     for (const TaskMetrics& task : w.tasks())
       for (const InputStatus* input : task.status->inputs.all()) {
         if (input->topic.empty() || !task.here) continue;
-        Labels labels = task.labels;
-        const std::string partition = std::to_string(input->partition.value);
-        labels[1].second = partition;  // The topic's, where a task reads several.
-        labels.emplace_back("input", name_of(input->input));
+        const std::string partition = std::to_string(input->partition.value);  // The topic's: a task may read several, or another's.
+        Labels labels = task.with("input", name_of(input->input));
         labels.emplace_back("topic", input->topic);
+        labels.emplace_back("topic_partition", partition);
         fn(*input, labels);
       }
   };

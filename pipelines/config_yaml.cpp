@@ -158,6 +158,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "model", "");
   w.line(1, "kind", text(c.model.kind));
   w.line(1, "initial_bias", number(c.model.initial_bias));
+  w.flag(1, "shared", c.model.shared);
   w.line(0, "learning", words::text_of(words::kLearning, c.learning));
   w.line(0, "gate", "");
   w.line(1, "kind", words::text_of(words::kGates, c.gate.kind));
@@ -223,6 +224,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "properties", c.log.properties.empty() ? "{}" : "");
   for (const auto& [name, value] : c.log.properties) w.line(2, text(name), text(value));
   w.line(0, "placement", "");
+  w.line(1, "run", c.placement.inference && c.placement.learning ? "[inference, learning]" : c.placement.inference ? "[inference]" : "[learning]");
   w.line(1, "pin", c.placement.pin == PinMode::kCpus ? list(c.placement.cpus, [](std::uint32_t cpu) { return std::to_string(cpu); })
                    : c.placement.pin == PinMode::kAuto ? "auto" : "off");
   w.flag(1, "lock_memory", c.placement.lock_memory);

@@ -13,6 +13,7 @@ class Lags {
   Result<void> add(const InputPlan& input, Offset next, std::vector<InputLag>& out) {
     InputLag lag;
     lag.input = input.input;
+    lag.partition = input.partition;
     lag.next = next;
     TRY_ASSIGN(const Offset end, end_of(input));
     if (next < end) TRY(look(input, end, lag));
@@ -65,7 +66,8 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
     if (ours) one.process = process;
     else
       for (const Member& member : members)
-        if (std::ranges::find(member.partitions, task.partition) != member.partitions.end()) one.process = member.process;
+        if ((member.only.empty() || member.only == task.name) && std::ranges::find(member.partitions, task.partition) != member.partitions.end())
+          one.process = member.process;
     if (ours) {
       one.commits = one.here->commits;
       one.last_commit_us = one.here->last_commit_us;
@@ -73,7 +75,7 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
       for (const InputStatus* input : one.here->inputs.all()) {
         if (input->topic.empty()) continue;
         const InputStatus::Lag lag = input->lag(clock.wall_us());
-        one.inputs.push_back({input->input, Offset(one.here->consumed[static_cast<std::size_t>(input->input)]), lag.records, lag.seconds});
+        one.inputs.push_back({input->input, input->partition, input->next(), lag.records, lag.seconds});
       }
       continue;
     }
@@ -88,7 +90,7 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
       if (input.open_source) continue;
       Offset next{0};
       for (const Position& position : progress->positions)
-        if (position.input == input.input) next = position.next;
+        if (position.input == input.input && position.partition == input.partition) next = position.next;
       TRY(lags.add(input, next, one.inputs));
     }
   }

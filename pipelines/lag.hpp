@@ -15,6 +15,7 @@ namespace weir {
 
 struct InputLag {
   InputId input = InputId::kLogs;
+  PartitionId partition;      // Of its topic.
   Offset next;                // The first one that is not committed as consumed.
   std::uint64_t records = 0;  // From there to the end; of tasks that run elsewhere Kafka's control records count, too.
   double seconds = 0.0;       // Since the oldest of them was appended, at most.

@@ -37,9 +37,10 @@ Result<Consumed> consumed_by(const TaskPlan& task, TaskStore& store, const Pipel
       consumed.outcomes_from_topic = from_topic;
     }
   }
-  consumed.logs = restored.position(InputId::kLogs);
-  consumed.outcomes = restored.position(InputId::kOutcomes);
+  consumed.logs = restored.position(InputId::kLogs, task.partition).next;
+  consumed.outcomes = restored.position(InputId::kOutcomes, task.partition).next;
   TRY_ASSIGN(consumed.waiting_labels, chain.waiting_labels());
+  consumed.model = config.model_of(task.partition);
   consumed.version = chain.version();
   consumed.free_learning = config.learning == Learning::kFree;
   consumed.doubles = config.log.kind == LogKind::kKafka && config.delivery == Delivery::kAtLeastOnce;
@@ -130,12 +131,14 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
       return !stopped(options.stop);
     }));
     report.recomputed = true;
-    for (const Topic topic : kComparedTopics)
-      for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
+    for (const Topic topic : kComparedTopics) {
+      TRY_ASSIGN(const TopicDescription description, log->describe(topic));
+      for (const PartitionDescription& p : description.partitions) {
         TRY_ASSIGN(const std::uint64_t differences,
-                   compare_topic(topic, PartitionId(p), *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
+                   compare_topic(topic, p.partition, *log, *copy, CompareTo::kEnd, kViolationTextsMax, report.violations));
         report.violation_count += differences;
       }
+    }
     return {};
   };
   const Result<void> compared = compute_and_compare();

@@ -581,6 +581,7 @@ void read_normalization(Section& root, FeatureSpec& out) {
 void read_model(Section& root, ModelConfig& out) {
   Section s(root.findings(), root.get("model"), "model");
   s.number("initial_bias", out.initial_bias, -100, 100);
+  s.flag("shared", out.shared);
   if (s.text("kind", out.kind)) {
     const std::vector<std::string_view> kinds = model_kinds();
     if (std::find(kinds.begin(), kinds.end(), out.kind) == kinds.end())
@@ -678,8 +679,24 @@ void read_predictions(Section& root, PredictionsConfig& out) {
   s.finish();
 }
 
+void read_chains(Section& s, PlacementConfig& out) {
+  std::vector<std::string> chains;
+  if (!s.texts("run", chains)) return;
+  const YamlNode& at = *s.node()->find("run");
+  const std::vector<std::string_view> known = {"inference", "learning"};
+  const std::string expected = "a list of chains without one twice, of " + joined(known);
+  for (const std::string& chain : chains)
+    if (std::find(known.begin(), known.end(), chain) == known.end() || std::count(chains.begin(), chains.end(), chain) > 1)
+      return void(s.findings().add(at, s.path_of("run"), quoted(chain), expected).suggestion =
+                      std::find(known.begin(), known.end(), chain) == known.end() ? nearest(chain, known) : std::string());
+  if (chains.empty()) return s.refuse(at, "run", expected);
+  out.inference = std::find(chains.begin(), chains.end(), known[0]) != chains.end();
+  out.learning = std::find(chains.begin(), chains.end(), known[1]) != chains.end();
+}
+
 void read_placement(Section& root, PlacementConfig& out) {
   Section s(root.findings(), root.get("placement"), "placement");
+  read_chains(s, out);
   const auto numbers = [&](const YamlNode& list, std::string_view key, const std::string& expected) {
     std::vector<std::uint32_t> read;
     for (const YamlNode& item : list.items) {
@@ -881,6 +898,29 @@ void check_partitions(Findings& findings, const YamlNode& root, const PipelineCo
                   "one for each partition: the other tasks are not pinned");
 }
 
+// One model for several partitions, and chains in processes of their own.
+void check_placement(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
+  const std::string_view coupled = " beside learning: coupled";
+  const std::string free = "learning: free: a learning task of its own, which the inference tasks hear of over topics";
+  if (config.model.shared) {
+    const YamlNode& shared = *root.find("model")->find("shared");
+    if (config.learning == Learning::kCoupled) findings.add(shared, "model.shared", "'true'" + std::string(coupled), free);
+    if (config.features.one_hot_limit != 0)
+      findings.add(*root.find("normalization")->find("one_hot_limit"), "normalization.one_hot_limit",
+                   std::to_string(config.features.one_hot_limit) + " beside model.shared",
+                   "0: slots go to values in the order in which a partition meets them, and one model for all partitions needs the same place in each");
+  }
+  if (config.placement.inference && config.placement.learning) return;
+  if (const auto& here = config.placement.partitions; here && config.model.shared && !config.placement.inference && std::ranges::find(*here, 0u) == here->end())
+    findings.add(*root.find("placement")->find("partitions"), "placement.partitions", "no 0 beside run: [learning] and model.shared", "a list with 0, or auto: a shared model is learnt where partition 0 is");
+  const YamlNode& run = *root.find("placement")->find("run");
+  const std::string only = std::string("only ") + (config.placement.inference ? "inference" : "learning");
+  if (config.learning == Learning::kCoupled) findings.add(run, "placement.run", only + std::string(coupled), free);
+  if (config.log.kind != LogKind::kKafka)
+    findings.add(run, "placement.run", only + " beside log.kind: " + std::string(words::text_of(words::kLogKinds, config.log.kind)),
+                 "[inference, learning], or log.kind: kafka: only one process can have the directory of the log open");
+}
+
 void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
   const auto node = [&](std::initializer_list<std::string_view> path) -> const YamlNode& {
     const YamlNode* at = &root;
@@ -908,6 +948,7 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
     findings.add(node({"predictions", "count"}), "predictions.count", "'true' where nothing is scaled", "a scaled number or an aggregate: what is counted are the records in their moments");
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
+  check_placement(findings, root, config);
   if (config.log.partitions > 1) check_partitions(findings, root, config);
   if (config.placement.partitions) {
     const YamlNode& at = node({"placement", "partitions"});
@@ -1065,8 +1106,9 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   config.logs_schema.line_bytes_max = config.max_line;
   config.outcomes_schema.line_bytes_max = config.max_line;
   read_features(root, config, config.features);
-  read_normalization(root, config.features);
   read_model(root, config.model);
+  if (config.model.shared) config.features.one_hot_limit = 0;  // Its default there.
+  read_normalization(root, config.features);
   root.word("learning", words::kLearning, config.learning);
   read_gate(root, config.gate);
   read_predictions(root, config.predictions);

@@ -54,6 +54,7 @@ enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader'
 struct ModelConfig {
   std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression).
   double initial_bias = 0.0;      // Of the fresh model; a guess of the base rate's logit shortens the start.
+  bool shared = false;            // learning: free. One model for all partitions, learnt from the examples of all of them.
   bool operator==(const ModelConfig&) const = default;
 };
 
@@ -160,6 +161,8 @@ struct LogConfig {
 };
 
 struct PlacementConfig {
+  bool inference = true;            // Key `run`: the chains that this process runs. Without one of them another process runs it.
+  bool learning = true;
   PinMode pin = PinMode::kAuto;
   std::vector<std::uint32_t> cpus;  // With kCpus: the inference tasks by partition, then the learning tasks.
   bool lock_memory = true;
@@ -227,6 +230,8 @@ struct PipelineConfig {
   std::string resolved_process() const;          // See pipelines/process_name.hpp.
   // Those that the config names, with their keys.
   std::vector<std::pair<std::string, SecretRef>> secrets() const;
+  // Whose model a partition's predictions are made with: its versions are in that partition of `models`, and are named by it.
+  PartitionId model_of(PartitionId partition) const { return model.shared ? PartitionId(0) : partition; }
   std::string topic_name(Topic topic) const;     // "<name>.<topic>" unless `topics` says otherwise.
   Retention retention_of(Topic topic) const;
 };

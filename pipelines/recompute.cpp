@@ -103,7 +103,8 @@ class Replay {
   }
 
   std::string waits_for() const {
-    return "task '" + plan_.label() + "' needs one more record of " + std::string(name_of(entry_.input));
+    return "task '" + plan_.label() + "' needs one more record of " + std::string(name_of(entry_.input)) + " partition " +
+           std::to_string(partition_of(entry_).value);
   }
 
  private:
@@ -113,6 +114,8 @@ class Replay {
     std::unique_ptr<InputQueue> queue;
     std::unique_ptr<SourceReader> reader;
   };
+
+  PartitionId partition_of(const OrderEntry& entry) const { return entry.partition == kOwnPartition ? plan_.partition : entry.partition; }
 
   // One unit of the current entry; false: its record is not there yet.
   Result<bool> step() {
@@ -124,7 +127,7 @@ class Replay {
       return true;
     }
     for (Input& input : inputs_) {
-      if (input.plan.input != entry_.input) continue;
+      if (input.plan.input != entry_.input || input.plan.partition != partition_of(entry_)) continue;
       TRY_ASSIGN(const bool there, fill(input, entry_.kind != OrderKind::kPoison));
       if (!there) return false;
       RecordView view;
@@ -150,8 +153,8 @@ class Replay {
       ++records_;
       return true;
     }
-    return Error{ErrorCode::kCorruption,
-                 "order of task '" + plan_.label() + "': names input " + std::string(name_of(entry_.input)) + ", which it does not have"};
+    return Error{ErrorCode::kCorruption, "order of task '" + plan_.label() + "': names input " + std::string(name_of(entry_.input)) + " partition " +
+                                             std::to_string(partition_of(entry_).value) + ", which it does not have"};
   }
 
   // Whether there is a next record: one that may be consumed, or, where it must not be parsed, any.

@@ -123,7 +123,7 @@ Result<RunSummary> catch_up(const PipelineConfig& config, const RunOptions& opti
     for (const auto& status : running->statuses()) {
       records += status->records;
       if (status->task != kInferenceTask) continue;
-      for (const Goal& goal : goals) reached = reached && (goal.partition != status->partition || status->consumed[static_cast<std::size_t>(goal.input)] >= goal.end.value);
+      for (const Goal& goal : goals) reached = reached && (goal.partition != status->partition || status->consumed(goal.input, goal.partition) >= goal.end);
     }
     // Inputs that are files, and a learner that runs free, must have come to rest as well.
     const std::int64_t now = system_clock().monotonic_ns();
@@ -187,16 +187,18 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
   if (!damaged.ok()) return done;
 
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
-  for (const Topic topic : kComparedTopics)
-    for (std::int32_t p = 0; p < partitions_of(*log); ++p) {
+  for (const Topic topic : kComparedTopics) {
+    TRY_ASSIGN(const TopicDescription description, log->describe(topic));
+    for (const PartitionDescription& p : description.partitions) {
       std::vector<std::string> texts;
-      const auto differences = compare_topic(topic, PartitionId(p), **damaged, *log, CompareTo::kPublished, 3, texts);
-      const std::string name = std::string(short_name(topic)) + of_partition(PartitionId(p));
+      const auto differences = compare_topic(topic, p.partition, **damaged, *log, CompareTo::kPublished, 3, texts);
+      const std::string name = std::string(short_name(topic)) + of_partition(p.partition);
       if (!differences.ok()) done.push_back(name + ": compared up to the damage (" + differences.error().what + ")");
       else if (*differences == 0) done.push_back(name + ": the same as what had been published");
       else done.push_back(name + ": " + std::to_string(*differences) + " records differ from what had been published");
       for (std::string& text : texts) done.push_back("  " + std::move(text));
     }
+  }
   std::error_code error;
   fs::remove_all(fs::path(config.data_dir) / "run" / "damaged", error);
   return done;

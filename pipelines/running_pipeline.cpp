@@ -29,7 +29,8 @@ LatencySummary summary_of(const LatencyHistogram& histogram) {
 
 Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineConfig& config, const Clock& clock) {
   std::unique_ptr<RunningPipeline> out(new RunningPipeline(config, clock));
-  TRY_ASSIGN(RuntimePlan plan, make_runtime_plan(config));
+  TRY_ASSIGN(RuntimePlan whole, make_runtime_plan(config));
+  RuntimePlan plan = placed_here(config, std::move(whole));
   const KeepOffCpus keep_off(reserved_cpus(config, plan));
   TRY_ASSIGN(out->log_, open_log(config, /*read_only=*/false));
   TRY(create_topics(config, *out->log_));
@@ -38,7 +39,7 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
     plan.partitions.emplace();
     for (const std::uint32_t partition : *config.placement.partitions) plan.partitions->emplace_back(static_cast<std::int32_t>(partition));
   } else {
-    TRY_ASSIGN(plan.membership, out->log_->join({.process = plan.process, .standbys = config.standby}));
+    TRY_ASSIGN(plan.membership, out->log_->join({.only = only_task(config), .process = plan.process, .standbys = config.standby}));
   }
   out->started_ns_ = clock.monotonic_ns();
   out->last_retention_ns_ = out->started_ns_;
@@ -74,6 +75,7 @@ RunProgress RunningPipeline::progress() const {
   for (const auto& status : statuses()) {
     out.bytes_read += status->bytes_read;
     out.bytes_total += status->bytes_total;
+    if (status->task == kLearningTask) out.examples += status->records;
     if (status->task != kInferenceTask) continue;
     out.events += status->events;
     out.outcomes += status->outcomes;
@@ -117,7 +119,7 @@ Result<void> RunningPipeline::maintain(const TaskStatuses& statuses) {
         if (input.open_source) continue;
         std::int64_t floor = 0;
         for (const auto& status : statuses)
-          if (status->task == task.name && status->partition == task.partition) floor = status->consumed[static_cast<std::size_t>(input.input)];
+          if (status->task == task.name && status->partition == task.partition) floor = status->consumed(input.input, input.partition).value;
         floors.push_back({input.topic, input.partition, Offset(floor)});
       }
     TRY(add_backup_floors(config_, floors));
@@ -139,7 +141,11 @@ Result<void> RunningPipeline::check() {
 
 Result<RunningPipeline::Overview> RunningPipeline::overview() {
   Overview out;
-  TRY_ASSIGN(out.members, log_->members(Topic::kLogs));
+  TRY_ASSIGN(out.members, log_->members(Topic::kLogs, only_task(config_)));
+  if (const std::string ours = only_task(config_); !ours.empty()) {
+    TRY_ASSIGN(const auto others, log_->members(Topic::kLogs, std::string(ours == kInferenceTask ? kLearningTask : kInferenceTask)));
+    out.members.insert(out.members.end(), others.begin(), others.end());
+  }
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config_));
   TRY_ASSIGN(out.tasks, overview_of(plan.tasks, *log_, clock_, config_.resolved_process(), statuses(), out.members));
   return out;
@@ -174,7 +180,7 @@ Result<void> add_backup_floors(const PipelineConfig& config, std::vector<TopicLo
       if (input.open_source) continue;
       Offset next{0};
       for (const Position& position : recovered.positions)
-        if (position.input == input.input) next = position.next;
+        if (position.input == input.input && position.partition == input.partition) next = position.next;
       floors.push_back({input.topic, input.partition, next});
     }
   }

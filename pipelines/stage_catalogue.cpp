@@ -78,7 +78,7 @@ GateSettings gate_settings(const PipelineConfig& config, TaskKind task, Partitio
   out.conformal.warm_up = config.gate.warm_up;
   out.count = config.predictions.count;
   out.task = task;
-  out.partition = partition;
+  out.partition = config.model_of(partition);
   out.formats = config.formats;
   return out;
 }
@@ -94,7 +94,7 @@ Result<std::shared_ptr<ServedModel>> fresh_model(const PipelineConfig& config, P
   settings.kind = config.model.kind;
   settings.shape = normalization->shape();
   TRY_ASSIGN(std::unique_ptr<Model> model, make_model(settings));
-  Rng rng = partition_rng(config, partition).derive("model");
+  Rng rng = partition_rng(config, config.model_of(partition)).derive("model");
   auto served = std::make_shared<ServedModel>();
   served->parameters = model->initial(rng);
   if (config.model.initial_bias != 0.0)

@@ -151,7 +151,8 @@ std::vector<TopicSpec> topic_specs(const PipelineConfig& config) {
     TopicSpec spec;
     spec.topic = traits.topic;
     spec.name = config.topic_name(traits.topic);
-    spec.partitions = static_cast<std::int32_t>(config.log.partitions);
+    const bool one = traits.topic == Topic::kModels && config.model.shared;
+    spec.partitions = one ? 1 : static_cast<std::int32_t>(config.log.partitions);
     spec.retention = config.retention_of(traits.topic);
     out.push_back(std::move(spec));
   }
@@ -240,10 +241,11 @@ Result<TaskPlan> inference_task(const PipelineConfig& config, PartitionId partit
   add_source(config, Topic::kLogs, kind, task);
   if (config.has_outcomes()) add_source(config, Topic::kOutcomes, kind, task);
   if (config.learning == Learning::kFree)
-    task.inputs.push_back(fed_back(config, partition, InputId::kModels, Topic::kModels, kLearningTask, false));
+    task.inputs.push_back(fed_back(config, config.model_of(partition), InputId::kModels, Topic::kModels, kLearningTask, false));
   return task;
 }
 
+// Learns the model of `partition` from the examples of all partitions that it is the model of.
 TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
   TaskPlan task;
   task.name = std::string(kLearningTask);
@@ -253,10 +255,13 @@ TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
   task.commit_interval = std::max<Duration>(config.resolved_commit_interval(), std::chrono::milliseconds(20));
   task.idle_steps = config.trainer.idle_steps;
   task.nice = 5;  // Serving comes first where they share a core.
-  task.inputs.push_back(fed_back(config, partition, InputId::kExamples, Topic::kExamples, kInferenceTask, true));
   const Topic labels = config.has_outcomes() ? Topic::kOutcomes : Topic::kLogs;  // An example settles a label.
-  task.inputs.back().accept_loss = (labels == Topic::kOutcomes ? config.outcomes : config.logs).accept_loss;
-  task.inputs.back().accept_loss_key = accept_loss_key(labels);
+  for (std::int32_t p = 0; p < static_cast<std::int32_t>(config.log.partitions); ++p) {
+    if (config.model_of(PartitionId(p)) != partition) continue;
+    InputPlan& examples = task.inputs.emplace_back(fed_back(config, PartitionId(p), InputId::kExamples, Topic::kExamples, kInferenceTask, true));
+    examples.accept_loss = (labels == Topic::kOutcomes ? config.outcomes : config.logs).accept_loss;
+    examples.accept_loss_key = accept_loss_key(labels);
+  }
   return task;
 }
 
@@ -273,10 +278,25 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
     plan.tasks.push_back(std::move(task));
   }
   if (config.learning == Learning::kFree)
-    for (std::int32_t p = 0; p < partitions; ++p) plan.tasks.push_back(learning_task(config, PartitionId(p)));
+    for (std::int32_t p = 0; p < partitions; ++p)
+      if (config.model_of(PartitionId(p)) == PartitionId(p)) plan.tasks.push_back(learning_task(config, PartitionId(p)));
   const auto careful = std::make_shared<std::mutex>();
   for (TaskPlan& task : plan.tasks) task.careful = careful;
   place(config, plan);
+  return plan;
+}
+
+std::string only_task(const PipelineConfig& config) {
+  if (config.placement.inference && config.placement.learning) return {};
+  return std::string(config.placement.inference ? kInferenceTask : kLearningTask);
+}
+
+RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan) {
+  if (!config.placement.inference) {
+    plan.appenders.clear();  // What they append is for the inference tasks.
+    std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name == kInferenceTask; });
+  }
+  if (!config.placement.learning) std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name == kLearningTask; });
   return plan;
 }
 

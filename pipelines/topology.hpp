@@ -23,8 +23,12 @@ Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool re
 // Creates the pipeline's topics, or checks them: kConfig where the directory was made with another number of partitions.
 Result<void> create_topics(const PipelineConfig& config, TopicLog& log);
 
-// Tasks and appenders. `maintain` is the caller's.
+// All tasks and appenders of the pipeline, in whatever process they run. `maintain` is the caller's.
 Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
+
+// Of these, what `placement.run` has this process run.
+RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan);
+std::string only_task(const PipelineConfig& config);  // The tasks it has this process run; empty: all.
 
 // Cores that inference tasks have to themselves: in arrival order somebody waits for each record, and the process's other threads
 // keep off them. A replay is faster where they may use them.

@@ -267,12 +267,13 @@ class Answers {
 class NamedVersions {
  public:
   // `all`: keeps each one for check(); else the highest.
-  NamedVersions(Topic topic, PartitionId partition, bool all, bool doubles, VerifyReport& report)
-      : topic_(topic), partition_(partition), all_(all), doubles_(doubles), report_(report) {}
+  NamedVersions(Topic topic, PartitionId partition, PartitionId model, bool all, bool doubles, VerifyReport& report)
+      : topic_(topic), partition_(partition), model_(model), all_(all), doubles_(doubles), report_(report) {}
 
   void look(Offset offset, const Record& record) {
     const auto facts = prediction_facts(record.value);
-    if (!facts || facts->partition != partition_) return violation(report_, place(topic_, partition_, offset) + ": names no model version of its partition");
+    if (!facts || facts->partition != model_)
+      return violation(report_, place(topic_, partition_, offset) + ": names no version of model " + std::to_string(model_.value));
     const std::uint64_t version = facts->version.value;
     if (last_ && version < *last_ && !doubles_)
       violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(version) + " after " + std::to_string(*last_));
@@ -296,6 +297,7 @@ class NamedVersions {
   };
   Topic topic_;
   PartitionId partition_;
+  PartitionId model_;
   bool all_;
   bool doubles_;
   std::optional<std::uint64_t> last_;
@@ -314,8 +316,8 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
   report.outcomes += labels.count();
   report.waiting += consumed.waiting_labels.size();
 
-  NamedVersions predicted(Topic::kPredictions, partition, consumed.free_learning, consumed.doubles, report);
-  NamedVersions abstained(Topic::kAbstained, partition, consumed.free_learning, consumed.doubles, report);
+  NamedVersions predicted(Topic::kPredictions, partition, consumed.model, consumed.free_learning, consumed.doubles, report);
+  NamedVersions abstained(Topic::kAbstained, partition, consumed.model, consumed.free_learning, consumed.doubles, report);
   Answers events(log, partition, consumed.logs_topic, "", /*ordered=*/true, consumed.doubles, consumed.logs, logs, report);
   TRY(events.add(Topic::kPredictions, report.predictions, [&](std::int64_t, Offset offset, const Record& record) { predicted.look(offset, record); }));
   TRY(events.add(Topic::kAbstained, report.abstained, [&](std::int64_t, Offset offset, const Record& record) { abstained.look(offset, record); }));
@@ -344,14 +346,14 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
   // The versions that were ever served: free, those on `models` (compaction keeps the newest of each key); coupled, all up to
   // the one served now. One that a process adopts while this reads is on `models` before a prediction names it.
   std::set<std::uint64_t> promoted = {0};
-  Walk models(log, Topic::kModels, partition);
+  Walk models(log, Topic::kModels, consumed.model);
   TRY(models.open());
   TRY(models.go_on([&](Offset offset, const Record& record) {
-    ++report.models;
+    if (consumed.model == partition) ++report.models;
     ModelVersionRecord version;
     if (record.erases) return;
     if (!decode_model_version(record.value, version))
-      return violation(report, place(Topic::kModels, partition, offset) + ": malformed model version");
+      return violation(report, place(Topic::kModels, consumed.model, offset) + ": malformed model version");
     promoted.insert(version.version.value);
   }));
 

@@ -25,6 +25,7 @@ struct Consumed {
   bool logs_from_topic = false;      // Of this log; else the offsets count a file's lines.
   bool outcomes_from_topic = false;
   bool doubles = false;              // delivery: at_least_once: what was published after the last commit is published again.
+  PartitionId model{0};              // Whose versions the predictions name: a partition of `models`.
 };
 // What has been consumed by now, where other processes may go on while the topics are read.
 using ConsumedNow = std::function<Result<Consumed>()>;

@@ -204,9 +204,13 @@ class KafkaCheck {
     const bool input = spec.topic == Topic::kLogs || spec.topic == Topic::kOutcomes;
     if (!look_at_existence(spec.name, spec.partitions, new_topic_settings(spec.retention), look, own ? "" : "topics." + std::string(short_name(spec.topic)))) return;
     partitions_[spec.topic] = look.partitions;
-    const bool grows = own && !input && look.partitions < spec.partitions;  // At the start.
+    const auto examples = partitions_.find(Topic::kExamples);
+    const bool shared = spec.topic == Topic::kModels && look.partitions == 1 && examples != partitions_.end() && examples->second > 1;  // As it was.
+    const bool grows = own && !input && look.partitions < spec.partitions && !shared;  // At the start.
     if (look.partitions != spec.partitions && !grows)
-      fail(ErrorCode::kConfig, what, std::to_string(look.partitions) + " partitions, the config says " + std::to_string(spec.partitions), "log.partitions: " + std::to_string(look.partitions) + ", or another topic");
+      fail(ErrorCode::kConfig, what, std::to_string(look.partitions) + " partitions, the config says " + std::to_string(spec.partitions),
+           spec.topic == Topic::kModels ? "model.shared and log.partitions as they were (1 with the first, else as many as the second), or another name"
+                                        : "log.partitions: " + std::to_string(look.partitions) + ", or another topic");
     const auto settings = settings_of(spec.name);
     if (!settings) return;
     look_at_replicas(spec.name, look, *settings);

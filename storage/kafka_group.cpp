@@ -216,7 +216,7 @@ Result<std::vector<Member>> kafka_group_members(const KafkaHandle& handle, const
       const rd_kafka_group_member_info& member = info.members[m];
       std::string_view host = member.client_host;
       if (host.starts_with('/')) host.remove_prefix(1);
-      out.push_back({member.client_id, std::string(host),
+      out.push_back({member.client_id, std::string(host), {},
                      decode_kafka_assignment({static_cast<const char*>(member.member_assignment), static_cast<std::size_t>(member.member_assignment_size)}, topic)});
     }
   }

@@ -78,6 +78,10 @@ class KafkaLog final : public TopicLog {
     TRY_ASSIGN(const auto found, core_->admin->partitions(names));
     std::vector<KafkaAdmin::NewTopic> missing;
     std::vector<std::string> own;  // Those that were there.
+    std::vector<const TopicSpec*> growing;
+    std::int32_t examples = 0;
+    for (const TopicSpec& spec : specs)
+      if (const auto at = found.find(spec.name); spec.topic == Topic::kExamples && at != found.end()) examples = at->second;
     for (const TopicSpec& spec : specs) {
       const auto at = found.find(spec.name);
       if (at == found.end()) {
@@ -86,11 +90,14 @@ class KafkaLog final : public TopicLog {
         continue;
       }
       // What Weir writes grows with the config. Lines are where their ids are: more partitions send later ones elsewhere.
-      const bool grows = is_own(spec) && spec.topic != Topic::kLogs && spec.topic != Topic::kOutcomes && at->second < spec.partitions;
-      if (grows && !core_->options.read_only) TRY(core_->admin->add_partitions(spec.name, spec.partitions));
-      else if (at->second != spec.partitions) return another_count(spec.name, at->second, spec.partitions);
+      const bool written = is_own(spec) && spec.topic != Topic::kLogs && spec.topic != Topic::kOutcomes;
+      // The one partition of `models` beside several of `examples` is a shared model's. It grows before them, to tell that at any time.
+      const bool models = spec.topic == Topic::kModels, shared = models && at->second == 1 && examples > 1;
+      if (written && !shared && at->second < spec.partitions && !core_->options.read_only) growing.insert(models ? growing.begin() : growing.end(), &spec);
+      else if (at->second != spec.partitions) return another_count(spec, at->second);
       if (is_own(spec)) own.push_back(spec.name);
     }
+    for (const TopicSpec* spec : growing) TRY(core_->admin->add_partitions(spec->name, spec->partitions));
     TRY(core_->admin->create(missing));
     for (const TopicSpec& spec : specs) core_->know(spec);
     if (core_->options.read_only) return {};
@@ -167,35 +174,39 @@ class KafkaLog final : public TopicLog {
 
   Result<std::unique_ptr<Membership>> join(const MembershipOptions& options) override {
     TRY_ASSIGN(const KafkaTopic* topic, core_->topic(options.topic));
-    return join_kafka_group(core_->options, group_of(options.topic), topic->spec.name, topic->spec.partitions, options);
+    return join_kafka_group(core_->options, group_of(options.topic, options.only), topic->spec.name, topic->spec.partitions, options);
   }
-  Result<std::vector<Member>> members(Topic topic) const override {
+  Result<std::vector<Member>> members(Topic topic, const std::string& only) const override {
     TRY_ASSIGN(const KafkaTopic* found, core_->topic(topic));
-    return kafka_group_members(core_->admin->handle(), group_of(topic), found->spec.name, kMembersLimit);
+    TRY_ASSIGN(auto out, kafka_group_members(core_->admin->handle(), group_of(topic, only), found->spec.name, kMembersLimit));
+    for (Member& member : out) member.only = only;
+    return out;
   }
 
   bool others_change_topics() const override { return true; }
 
   Result<void> check_topics() const override {
-    std::map<std::string, std::int32_t> known;
+    std::map<std::string, TopicSpec> known;
     std::vector<std::string> names;
     {
       std::lock_guard lock(core_->mutex);
       for (const auto& topic : core_->topics)
-        if (topic != nullptr) known[topic->spec.name] = topic->spec.partitions, names.push_back(topic->spec.name);
+        if (topic != nullptr) known[topic->spec.name] = topic->spec, names.push_back(topic->spec.name);
     }
     TRY_ASSIGN(const auto found, core_->admin->partitions(names, kLookLimit));
-    for (const auto& [name, partitions] : known) {
+    for (const auto& [name, spec] : known) {
       const auto at = found.find(name);
       if (at == found.end()) return Error{ErrorCode::kNotFound, "topic '" + name + "' is not there any more: somebody has deleted it"};
-      if (at->second != partitions) return another_count(name, at->second, partitions);
+      if (at->second != spec.partitions) return another_count(spec, at->second);
     }
     return {};
   }
   Result<void> sync() override { return {}; }
 
  private:
-  std::string group_of(Topic topic) const { return core_->options.pipeline + "." + std::string(short_name(topic)); }
+  std::string group_of(Topic topic, const std::string& only) const {
+    return core_->options.pipeline + "." + std::string(short_name(topic)) + (only.empty() ? "" : "." + only);
+  }
 
   Result<TopicDescription> describe(const KafkaTopic& topic) const {
     TopicDescription out{topic.spec, {}};
@@ -213,10 +224,12 @@ class KafkaLog final : public TopicLog {
   }
 
   bool is_own(const TopicSpec& spec) const { return spec.name == core_->options.pipeline + "." + std::string(short_name(spec.topic)); }
-  static Error another_count(const std::string& name, std::int32_t found, std::int32_t expected) {
-    return {ErrorCode::kConfig, "topic '" + name + "' has " + std::to_string(found) + " partitions, the config says " + std::to_string(expected) +
-                                    ": expected the same number; set log.partitions: " + std::to_string(found) +
-                                    " (logs and outcomes must have as many, ids move when partitions are added), or use another topic"};
+  static Error another_count(const TopicSpec& spec, std::int32_t found) {
+    return {ErrorCode::kConfig, "topic '" + spec.name + "' has " + std::to_string(found) + " partitions, the config says " + std::to_string(spec.partitions) +
+                                    ": expected the same number" +
+                                    (spec.topic == Topic::kModels ? " (" + std::string(kModelsPartitions) + ")"
+                                                                  : "; set log.partitions: " + std::to_string(found) +
+                                                                        " (logs and outcomes must have as many, ids move when partitions are added), or use another topic")};
   }
 
   Result<KafkaAdmin::NewTopic> new_topic(const TopicSpec& spec) const {

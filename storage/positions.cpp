@@ -123,7 +123,8 @@ Result<void> check_same_topic(const TopicSpec& stored, const TopicSpec& wanted) 
   if (stored.partitions != wanted.partitions)
     return Error{ErrorCode::kConfig, "topic '" + wanted.name + "': its directory was made with " + std::to_string(stored.partitions) +
                                          " partitions, the config says " + std::to_string(wanted.partitions) +
-                                         ": expected the same number; state does not move between partitions"};
+                                         ": expected the same number" +
+                                         (wanted.topic == Topic::kModels ? " (" + std::string(kModelsPartitions) + ")" : "; state does not move between partitions")};
   if (stored.name != wanted.name)
     return Error{ErrorCode::kConfig, "topic '" + std::string(short_name(wanted.topic)) + "': stored under the name '" +
                                          stored.name + "', the config says '" + wanted.name + "'"};

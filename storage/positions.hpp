@@ -39,6 +39,9 @@ bool decode(std::string_view body, OrderOfCommit& entry);
 // The records of `batch` from offset `from` on. REQUIRES: batch.base() <= from, from < its end, well-formed bytes.
 void assign_rest(const RecordBatch& batch, Offset from, RecordBatch& out);
 
+// How many partitions topic `models` has.
+inline constexpr std::string_view kModelsPartitions = "1 with model.shared, else log.partitions; what was learnt one way does not go on the other";
+
 Result<void> check_spec(const TopicSpec& spec);
 Result<void> check_same_topic(const TopicSpec& stored, const TopicSpec& wanted);
 Result<void> check_partition(const TopicSpec& spec, PartitionId partition);

@@ -104,7 +104,7 @@ class TopicLog {
   // One at a time; it ends before the log.
   virtual Result<std::unique_ptr<Membership>> join(const MembershipOptions&) { return std::unique_ptr<Membership>(); }
   // Who shares a topic's partitions now, ordered by name; empty where nobody does.
-  virtual Result<std::vector<Member>> members(Topic) const { return std::vector<Member>(); }
+  virtual Result<std::vector<Member>> members(Topic, const std::string& /*only*/) const { return std::vector<Member>(); }
 
   // True: others have a hand in the topics, too. They may delete one and make it again, or add partitions, and retention may pass
   // what a task has not read: it knows no floors.

@@ -27,6 +27,7 @@ class CommitSlot {
     struct InputMark {
       std::uint64_t records = 0;         // Processed in this run of the task, up to its end.
       std::int64_t append_us = 0;        // When the last of them was appended to its topic.
+      Offset next;                       // After it.
     };
     std::vector<InputMark> inputs;
     std::int64_t acked_ns = 0;           // By the committer: when the log had all of it (monotonic).

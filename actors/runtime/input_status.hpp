@@ -1,6 +1,6 @@
 #pragma once
-// How far one input of a task has come, and how far it lags behind its topic. Its reader and its task write, each its own part;
-// any thread reads.
+// How far one input of a task has come, in one partition, and how far it lags behind its topic. Its reader and its task write, each
+// its own part; any thread reads.
 
 #include <algorithm>
 #include <atomic>
@@ -25,12 +25,16 @@ class InputStatus {
   const PartitionId partition;
   const std::string topic;
 
-  // A run of the task begins: nothing is under way yet. No reader runs.
-  void begin(std::int64_t now_us) {
+  // A run of the task begins: nothing is under way yet. No reader runs. `next`: the first record that is not committed; `lost`: offsets
+  // gone unread, since the first one.
+  void begin(std::int64_t now_us, Offset next, std::uint64_t lost) {
     read_ = done_ = 0;
     unread_ = 0;
     committed_append_us_ = 0;
     caught_up_us_ = now_us;
+    next_ = next.value;
+    lost_ = lost;
+    poll_began_ns_ = 0;
   }
 
   // Reader: handed so many more records to the task; its position, and the topic's end as last heard of.
@@ -44,11 +48,22 @@ class InputStatus {
     if (done_.load(std::memory_order_acquire) == read_.load(std::memory_order_relaxed)) caught_up_us_.store(now_us, std::memory_order_relaxed);
   }
 
-  // Task: has committed so many records of this run, the last of them appended at `append_us` (wall clock; 0: unknown).
-  void committed(std::uint64_t records, std::int64_t append_us) {
+  // Reader: so many more offsets were gone before it came to them.
+  void lose(std::uint64_t offsets) { lost_.fetch_add(offsets, std::memory_order_relaxed); }
+  // Reader: waits for the log's answer, since then (monotonic); 0: no more.
+  void poll_began(std::int64_t at_ns) { poll_began_ns_.store(at_ns, std::memory_order_relaxed); }
+
+  // Task: has committed so many records of this run, the last of them appended at `append_us` (wall clock; 0: unknown); `next` is the
+  // first one that is not.
+  void committed(std::uint64_t records, std::int64_t append_us, Offset next) {
     committed_append_us_.store(append_us, std::memory_order_relaxed);
+    next_.store(next.value, std::memory_order_relaxed);
     done_.store(records, std::memory_order_release);
   }
+
+  Offset next() const { return Offset(next_.load(std::memory_order_relaxed)); }
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+  std::int64_t poll_began_ns() const { return poll_began_ns_.load(std::memory_order_relaxed); }
 
   struct Lag {
     std::uint64_t records = 0;  // In the topic and not committed; may count control records of the part that was not read.
@@ -72,6 +87,9 @@ class InputStatus {
   std::atomic<std::uint64_t> done_{0};              // Committed, in this run.
   std::atomic<std::int64_t> committed_append_us_{0};
   std::atomic<std::int64_t> caught_up_us_{0};       // When nothing waited.
+  std::atomic<std::int64_t> next_{0};
+  std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::int64_t> poll_began_ns_{0};
 };
 
 // A task's. Each stays where it is as long as the task's status lives.
@@ -82,6 +100,13 @@ class InputStatuses {
     for (InputStatus& status : all_)
       if (status.input == input && status.partition == partition) return status;
     return all_.emplace_back(input, partition, topic);
+  }
+  // nullptr: the task has never been opened, or does not read it.
+  const InputStatus* find(InputId input, PartitionId partition) const {
+    std::lock_guard lock(mutex_);
+    for (const InputStatus& status : all_)
+      if (status.input == input && status.partition == partition) return &status;
+    return nullptr;
   }
   std::vector<const InputStatus*> all() const {
     std::lock_guard lock(mutex_);

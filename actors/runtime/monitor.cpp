@@ -30,14 +30,14 @@ struct Standstill {
 
 // No stall is silent: what a task waits for too long, or nothing.
 std::string stall_of(const TaskStatus& status, std::int64_t standstill_ns, std::int64_t now, Duration after) {
-  const auto too_long = [&](const std::atomic<std::int64_t>& since_ns) {
-    const std::int64_t since = since_ns.load(std::memory_order_relaxed);
-    return since != 0 && now - since > after.count() * 1000;
-  };
+  const auto too_long = [&](std::int64_t since_ns) { return since_ns != 0 && now - since_ns > after.count() * 1000; };
   const std::string so_long = " for more than " + std::to_string(after.count() / 1'000'000) + " s";
-  if (too_long(status.commit_began_ns)) return "waits for the end of a commit" + so_long;
-  for (std::size_t i = 0; i < kInputCount; ++i)
-    if (too_long(status.poll_began_ns[i])) return "waits for an answer to its reading of " + std::string(name_of(static_cast<InputId>(i))) + so_long;
+  if (too_long(status.commit_began_ns.load(std::memory_order_relaxed))) return "waits for the end of a commit" + so_long;
+  for (const InputStatus* input : status.inputs.all()) {
+    if (!too_long(input->poll_began_ns())) continue;
+    const std::string part = input->partition == status.partition ? "" : ", partition " + std::to_string(input->partition.value) + ",";
+    return "waits for an answer to its reading of " + std::string(name_of(input->input)) + part + so_long;
+  }
   if (standstill_ns > after.count() * 1000) return "has made no progress while records wait" + so_long;
   return {};
 }

@@ -52,7 +52,7 @@ Result<void> SourceReader::note_loss(Offset from, Offset to) {
     return Error{ErrorCode::kNotFound, what + ": retention was faster, or somebody has deleted them. " + plan_.accept_loss_key +
                                            ": true goes on without them and counts them (`lost`); a longer retention keeps it from happening again"};
   lost_.fetch_add(static_cast<std::uint64_t>(to.value - from.value), std::memory_order_relaxed);
-  status_.lost[static_cast<std::size_t>(plan_.input)].fetch_add(static_cast<std::uint64_t>(to.value - from.value), std::memory_order_relaxed);
+  input_.lose(static_cast<std::uint64_t>(to.value - from.value));
   status_.warn(what + "; it goes on without them, as " + plan_.accept_loss_key + " says");
   return {};
 }
@@ -81,10 +81,9 @@ Result<void> SourceReader::check_mark(const RecordBatch* batch) {
 
 // The next batch of the topic, past what retention has taken where that may be.
 Result<std::shared_ptr<const RecordBatch>> SourceReader::poll_topic(Duration wait) {
-  auto& began_ns = status_.poll_began_ns[static_cast<std::size_t>(plan_.input)];
-  began_ns.store(clock_.monotonic_ns() + wait.count() * 1000, std::memory_order_relaxed);  // Until then it may wait for records.
+  input_.poll_began(clock_.monotonic_ns() + wait.count() * 1000);  // Until then it may wait for records.
   auto batch = reader_->poll(wait);
-  began_ns.store(0, std::memory_order_relaxed);
+  input_.poll_began(0);
   if (!batch.ok() && batch.error().code == ErrorCode::kNotFound) {
     const Offset stood = std::max(reader_->position(), from_);
     TRY_ASSIGN(const TopicDescription description, log_.describe(plan_.topic));

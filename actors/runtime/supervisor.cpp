@@ -236,7 +236,7 @@ class Supervisor {
     child.status->phase = TaskPhase::kEnded;
     std::string what = "task '" + child.label() + "': " + child.failure->what;
     if (child.failure->code == ErrorCode::kFenced && plan_.membership != nullptr)
-      what += "; this process did not answer for long, or another one runs under its name '" + plan_.process + "' (process)";
+      what += "; this process did not answer for long, or another one runs under its name '" + plan_.process + "' (process), or with another placement.run";
     fail(Error{child.failure->code, std::move(what)});
   }
 

@@ -33,9 +33,8 @@ struct InputPlan {
   bool parse_ahead = true;          // On the reader's thread.
   // A direct source; empty: the topic is read.
   std::function<Result<std::unique_ptr<InputSource>>()> open_source;
-  // A topic that a task or appender of this process writes ends when its writer has ended: the writer's name, and the end
-  // offset (negative: not yet), set by the supervisor.
-  // (a task of the same partition, or an appender that writes to every one).
+  // A topic that a task or appender of this process writes ends when its writer has ended: the writer's name (a task of this input's
+  // partition, or an appender that writes to every one), and the end offset (negative: not yet), set by the supervisor.
   std::string written_by;
   std::shared_ptr<std::atomic<std::int64_t>> ends_at;
   // Records of the topic that are gone unread: true: they are counted, and the task goes on; false: an error that names the key.

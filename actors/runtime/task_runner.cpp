@@ -26,8 +26,6 @@ void pause_cpu() {
 #endif
 }
 
-std::string state_key(std::string_view what, InputId input) { return std::string(what) + "/" + std::string(name_of(input)); }
-
 }  // namespace
 
 TaskRunner::TaskRunner(const TaskPlan& plan, TopicLog& log, const Clock& clock, TaskStatus& status)
@@ -53,15 +51,17 @@ Result<void> TaskRunner::open() {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     input.plan = &plan_.inputs[i];
+    const auto key = [&](std::string_view what) { return state_key(what, input); };
+    const Position position = task_->position(input.plan->input, input.plan->partition);
+    input.mark.next = position.next;
     input.met = !input.plan->parsed;  // Only a parser can be killed by it.
     unmet_ += input.met ? 0 : 1;
-    input.status = &status_.inputs.of(input.plan->input, input.plan->partition, input.plan->open_source ? std::string() : input.plan->topic_name);
-    input.status->begin(clock_.wall_us());
     const std::uint32_t attempts = recovered.attempts[static_cast<std::size_t>(input.plan->input)];
     input.poisoned = input.plan->parsed && attempts >= kPoisonAttempts;
     if (attempts >= kCarefulAttempts)
       status_.warn("task '" + plan_.label() + "' has been stopped " + std::to_string(attempts) + " times, the last time before it could commit record " +
-                   std::to_string(task_->position(input.plan->input).value) + " of " + input.plan->topic_name +
+                   std::to_string(position.next.value) + " of " + input.plan->topic_name +
+                   (other_partition(input) == kOwnPartition ? "" : ", partition " + std::to_string(input.plan->partition.value)) +
                    (input.poisoned ? ": it refuses that record" : ": it commits record by record for now"));
     input.ring = std::make_unique<InputRing>(wake);
     std::unique_ptr<LineParser> parser;
@@ -71,32 +71,30 @@ Result<void> TaskRunner::open() {
     input.queue = std::make_unique<InputQueue>(
         InputQueue::Settings{input.plan->input, input.plan->parsed, plan_.jump_max}, std::move(parser));
     std::string value;
-    TRY_ASSIGN(const bool known, task_->load_runtime(recovered, state_key("max", input.plan->input), value));
+    TRY_ASSIGN(const bool known, task_->load_runtime(recovered, key("max"), value));
     if (known) {
       ByteReader reader(value);
       input.saved_max = reader.fixed<std::int64_t>();
       if (!reader.finished()) return malformed("runtime/max", value);
       input.queue->set_running_max(input.saved_max);
     }
-    TRY_ASSIGN(const bool identified, task_->load_runtime(recovered, state_key("identity", input.plan->input), value));
+    TRY_ASSIGN(const bool identified, task_->load_runtime(recovered, key("identity"), value));
     input.saved_identity = identified ? value : std::string();
     input.marked = !input.plan->open_source && log_.others_change_topics();
     if (input.marked) {
-      TRY_ASSIGN(const bool marked, task_->load_runtime(recovered, state_key("read", input.plan->input), value));
+      TRY_ASSIGN(const bool marked, task_->load_runtime(recovered, key("read"), value));
       if (marked && !decode(value, input.read_mark)) return malformed("runtime/read", value);
       input.saved_mark = input.read_mark;
-      TRY_ASSIGN(input.lost_before, lost_of(*recovered.state, input.plan->input));
-      status_.lost[static_cast<std::size_t>(input.plan->input)].store(input.lost_before, std::memory_order_relaxed);
+      TRY_ASSIGN(input.lost_before, lost_of(*recovered.state, input.plan->input, other_partition(input)));
     }
+    input.status = &status_.inputs.of(input.plan->input, input.plan->partition, input.plan->open_source ? std::string() : input.plan->topic_name);
+    input.status->begin(clock_.wall_us(), position.next, input.lost_before);
     auto reader = std::make_unique<SourceReader>(*input.plan, *task_, *input.ring, log_, clock_, status_, *input.status);
-    TRY(reader->open(task_->position(input.plan->input), task_->cursor(input.plan->input), input.saved_identity, input.read_mark));
+    TRY(reader->open(position.next, position.cursor, input.saved_identity, input.read_mark));
     readers_.push_back(std::move(reader));
     if (input.plan->waited) waited.push_back(input.queue.get());
   }
   merge_ = std::make_unique<EventTimeMerge>(std::move(waited));
-  for (const Input& input : inputs_)
-    status_.consumed[static_cast<std::size_t>(input.plan->input)].store(task_->position(input.plan->input).value,
-                                                                        std::memory_order_relaxed);
   if (count_) count_(counts_);
   committed_counts_ = counts_;
   if (publish_) publish_(status_);
@@ -109,6 +107,14 @@ Result<void> TaskRunner::open() {
 Error TaskRunner::malformed(std::string_view entry, std::string_view value) const {
   return {ErrorCode::kCorruption, "task '" + plan_.label() + "', state entry '" + std::string(entry) + "': malformed, " +
                                       std::to_string(value.size()) + " bytes; run 'weir repair'"};
+}
+
+PartitionId TaskRunner::other_partition(const Input& input) const {
+  return input.plan->partition == plan_.partition ? kOwnPartition : input.plan->partition;
+}
+
+std::string TaskRunner::state_key(std::string_view what, const Input& input) const {
+  return input_key(what, input.plan->input, other_partition(input));
 }
 
 TaskRunner::Input& TaskRunner::input_of(InputQueue& queue) {
@@ -211,8 +217,9 @@ Result<bool> TaskRunner::meet_first_records() {
 Result<void> TaskRunner::process_one(InputQueue& queue) {
   Input& input = input_of(queue);
   if (!input.attempted) {
-    input.attempted = true;
     TRY(store_->count_attempt(input.plan->input));
+    for (Input& same : inputs_)  // One count for all partitions of an input.
+      if (same.plan->input == input.plan->input) same.attempted = true;
     if (careful_left_ == 0) input.ring->let_parse_ahead();
   }
   CommitSlot::Work& work = slot_.open();
@@ -249,6 +256,7 @@ Result<void> TaskRunner::process_one(InputQueue& queue) {
   const std::int64_t sent_us = view.parsed != nullptr ? view.parsed->sent_us : 0;
   queue.pop();
   ++input.mark.records;
+  input.mark.next = view.source.offset.next();
   ++counts_.records[static_cast<std::size_t>(input.plan->input)];
   if (input.plan->input == InputId::kLogs) {
     status_.events.fetch_add(1, std::memory_order_relaxed);
@@ -302,29 +310,30 @@ Result<void> TaskRunner::hand_over() {
   CommitSlot::Work& work = slot_.open();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
+    const auto key = [&](std::string_view what) { return state_key(what, input); };
     if (input.queue->running_max() != input.saved_max) {
       input.saved_max = input.queue->running_max();
       ByteBuffer bytes;
       bytes.append_fixed(input.saved_max);
-      task_->save_runtime(work.transaction, state_key("max", input.plan->input), bytes.view());
+      task_->save_runtime(work.transaction, key("max"), bytes.view());
     }
     if (input.marked && input.read_mark != input.saved_mark) {
       ByteBuffer bytes;
       encode(input.read_mark, bytes);
-      task_->save_runtime(work.transaction, state_key("read", input.plan->input), bytes.view());
+      task_->save_runtime(work.transaction, key("read"), bytes.view());
       // With a position behind what was lost: a start from one before it finds and counts the loss again.
       const std::uint64_t lost = readers_[i]->lost();
       if (lost != input.lost_saved && input.read_mark.last != input.saved_mark.last) {
         input.lost_saved = lost;
         bytes.clear();
         bytes.append_fixed(input.lost_before + lost);
-        task_->save_runtime(work.transaction, lost_key(input.plan->input), bytes.view());
+        task_->save_runtime(work.transaction, key("lost"), bytes.view());
       }
       input.saved_mark = input.read_mark;
     }
     if (!input.plan->open_source) continue;
     if (std::string identity = readers_[i]->identity(); identity != input.saved_identity) {
-      task_->save_runtime(work.transaction, state_key("identity", input.plan->input), identity);
+      task_->save_runtime(work.transaction, key("identity"), identity);
       input.saved_identity = std::move(identity);
     }
   }
@@ -367,15 +376,16 @@ Result<void> TaskRunner::collect_commit() {
   CHECK(*slot_.result() <= done->id);  // Less: its state was put off.
   task_->committed(*slot_.result());
   const std::int64_t now = clock_.monotonic_ns();
-  for (const Position& position : done->transaction.consumed)
-    status_.consumed[static_cast<std::size_t>(position.input)].store(position.next.value, std::memory_order_relaxed);
   for (const std::int64_t taken : done->taken_ns) {
     status_.acked.add(done->acked_ns - taken);
     status_.committed.add(now - taken);
   }
   status_.counts.add(committed_counts_, done->counts);
   committed_counts_ = done->counts;
-  for (std::size_t i = 0; i < done->inputs.size(); ++i) inputs_[i].status->committed(done->inputs[i].records, done->inputs[i].append_us);
+  for (std::size_t i = 0; i < done->inputs.size(); ++i) {
+    const CommitSlot::Work::InputMark& mark = done->inputs[i];
+    inputs_[i].status->committed(mark.records, mark.append_us, mark.next);
+  }
   status_.commits.fetch_add(1, std::memory_order_relaxed);
   status_.last_commit_us.store(clock_.wall_us(), std::memory_order_relaxed);
   done->taken_ns.clear();

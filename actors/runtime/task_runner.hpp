@@ -87,6 +87,8 @@ class TaskRunner final : public Runner {
   bool full() const;
   Result<void> hand_over();
   Input& input_of(InputQueue& queue);
+  PartitionId other_partition(const Input& input) const;  // Than the task's; kOwnPartition: it is the task's.
+  std::string state_key(std::string_view what, const Input& input) const;
   Error malformed(std::string_view entry, std::string_view value) const;
   bool sources_ended();
 

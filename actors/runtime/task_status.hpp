@@ -1,7 +1,6 @@
 #pragma once
 // What a running task tells others of itself. Written by the task's threads, read by any.
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -14,7 +13,6 @@
 #include "actors/runtime/task_counts.hpp"
 #include "core/base/latency_histogram.hpp"
 #include "core/base/strong_id.hpp"
-#include "core/records/order.hpp"
 
 namespace weir {
 
@@ -79,7 +77,6 @@ struct TaskStatus {
   std::atomic<std::uint64_t> log_loss_count{0};
   std::atomic<std::uint64_t> steps_undone{0};    // Training steps that were not finite, since the first offset.
   std::atomic<std::int64_t> last_commit_us{0};   // Wall clock.
-  std::array<std::atomic<std::int64_t>, kInputCount> consumed{};  // By InputId: the next offset, as committed.
   SharedTaskCounts counts;
   std::atomic<std::uint64_t> waiting_rows{0};    // Predictions that wait for their outcome.
   std::atomic<std::uint64_t> waiting_labels{0};  // Outcomes that wait for their event.
@@ -87,13 +84,23 @@ struct TaskStatus {
   std::atomic<std::uint64_t> with_set{0};        // Examples whose prediction had a set, since the first offset,
   std::atomic<std::uint64_t> covered{0};         // and those that lay in it.
   std::atomic<std::int64_t> commit_began_ns{0};   // Monotonic, of the one under way; 0: none is.
-  std::array<std::atomic<std::int64_t>, kInputCount> poll_began_ns{};  // By InputId, of the wait for the log's answer under way.
-  std::array<std::atomic<std::uint64_t>, kInputCount> lost{};  // By InputId: offsets gone unread, since the first one.
   LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
   LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
   LatencyHistogram acked;                        // From the line taken from its source until the log has what came of it.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
   LatencyHistogram commit;                       // The commits themselves.
+
+  // How far an input is consumed, as committed; the beginning where nothing is known of it.
+  Offset consumed(InputId input, PartitionId of) const {
+    const InputStatus* status = inputs.find(input, of);
+    return status == nullptr ? Offset(0) : status->next();
+  }
+  // Offsets of its inputs gone unread, since the first ones.
+  std::uint64_t lost() const {
+    std::uint64_t sum = 0;
+    for (const InputStatus* input : inputs.all()) sum += input->lost();
+    return sum;
+  }
 
   void warn(std::string text) { warnings_.add(std::move(text)); }
   std::vector<std::string> warnings() const { return warnings_.all(); }

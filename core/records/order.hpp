@@ -4,11 +4,13 @@
 // A sequence of entries, run-length encoded:
 //   records(k, n)   n records of input k       idle(k)    input k was declared silent (order: event_time)
 //   steps(n)        n training steps of an idle turn       poison(k)  one record of input k was refused unprocessed
+// An input that a task reads in several partitions has the partition in its entries.
 
 #include <cstdint>
 #include <string_view>
 
 #include "core/base/byte_buffer.hpp"
+#include "core/base/strong_id.hpp"
 
 namespace weir {
 
@@ -27,21 +29,27 @@ std::string_view name_of(InputId input);
 
 enum class OrderKind : std::uint8_t { kRecords = 0, kIdle = 1, kSteps = 2, kPoison = 3 };
 
+// The partition that the task itself has.
+inline constexpr PartitionId kOwnPartition{-1};
+
 struct OrderEntry {
   OrderKind kind = OrderKind::kRecords;
   InputId input = InputId::kLogs;  // Unused by kSteps.
   std::uint64_t count = 1;
+  PartitionId partition = kOwnPartition;  // Of the input.
   bool operator==(const OrderEntry&) const = default;
 };
 
 class Order {
  public:
-  void records(InputId input, std::uint64_t count = 1) { add({OrderKind::kRecords, input, count}); }
+  void records(InputId input, std::uint64_t count = 1, PartitionId partition = kOwnPartition) {
+    add({OrderKind::kRecords, input, count, partition});
+  }
   void idle(InputId input) { add({OrderKind::kIdle, input, 1}); }
   void steps(std::uint64_t count) { add({OrderKind::kSteps, InputId::kLogs, count}); }
   void poison(InputId input) { add({OrderKind::kPoison, input, 1}); }
   void add(OrderEntry entry) {
-    if (open_ && last_.kind == entry.kind && last_.input == entry.input) {
+    if (open_ && last_.kind == entry.kind && last_.input == entry.input && last_.partition == entry.partition) {
       last_.count += entry.count;
       return;
     }

@@ -7,11 +7,15 @@ namespace weir {
 
 std::uint32_t mark_crc(std::string_view value) { return crc32c(value.substr(0, kTooLongHeadBytes)); }
 
-std::string lost_key(InputId input) { return "lost/" + std::string(name_of(input)); }
+std::string input_key(std::string_view what, InputId input, PartitionId partition) {
+  std::string out = std::string(what) + "/" + std::string(name_of(input));
+  if (partition != kOwnPartition) out += "/" + std::to_string(partition.value);
+  return out;
+}
 
-Result<std::uint64_t> lost_of(const StateReader& state, InputId input) {
+Result<std::uint64_t> lost_of(const StateReader& state, InputId input, PartitionId partition) {
   std::string value;
-  const std::string key = std::string(kRuntimePrefix) + lost_key(input);
+  const std::string key = std::string(kRuntimePrefix) + input_key("lost", input, partition);
   TRY_ASSIGN(const bool known, state.get(key, value));
   if (!known) return std::uint64_t(0);
   ByteReader reader(value);

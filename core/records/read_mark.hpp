@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/base/byte_buffer.hpp"
 #include "core/base/result.hpp"
@@ -23,9 +24,10 @@ struct ReadMark {
 // CRC32C of the value's beginning: of a line that is too long the task keeps no more.
 std::uint32_t mark_crc(std::string_view value);
 
-// How many offsets of the input were gone before the task read them, as its state says under lost_key(input).
-std::string lost_key(InputId input);
-Result<std::uint64_t> lost_of(const StateReader& state, InputId input);
+// Under which key a task's state says something of an input; `partition`: kOwnPartition, or another one than the task's.
+std::string input_key(std::string_view what, InputId input, PartitionId partition = kOwnPartition);
+// How many of its offsets were gone before the task read them, as the state says under "lost".
+Result<std::uint64_t> lost_of(const StateReader& state, InputId input, PartitionId partition = kOwnPartition);
 
 void encode(const ReadMark& mark, ByteBuffer& out);
 bool decode(std::string_view bytes, ReadMark& mark);

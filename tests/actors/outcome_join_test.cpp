@@ -113,8 +113,8 @@ class Pipeline {
     recovered.state = reader_;
     const Result<void> restored = task_->restore(recovered);
     ASSERT_TRUE(restored.ok()) << restored.error().what;
-    events_ = task_->position(InputId::kLogs).value;
-    outcomes_ = task_->position(InputId::kOutcomes).value;
+    events_ = task_->position(InputId::kLogs, PartitionId(0)).next.value;
+    outcomes_ = task_->position(InputId::kOutcomes, PartitionId(0)).next.value;
   }
 
   // Processes one record; returns what it put out, one line a record.

@@ -43,6 +43,7 @@ struct Faults {
   std::set<int> fenced;   // Commits find another owner.
   std::set<int> blocked;  // Recovery hangs.
   std::set<int> no_copy;  // Following fails.
+  std::set<int> silent;   // A reader gets no answer.
   void set(std::set<int> Faults::*which, std::set<int> to) {
     std::lock_guard lock(mutex);
     this->*which = std::move(to);
@@ -82,6 +83,27 @@ class FaultyStore final : public TaskStore {
   Faults& faults_;
 };
 
+class FaultyReader final : public TopicReader {
+ public:
+  FaultyReader(std::unique_ptr<TopicReader> reader, int partition, Faults& faults) : reader_(std::move(reader)), partition_(partition), faults_(faults) {}
+  Result<std::shared_ptr<const RecordBatch>> poll(Duration wait) override {
+    {
+      std::unique_lock lock(faults_.mutex);
+      faults_.changed.wait(lock, [&] { return !faults_.silent.contains(partition_); });
+    }
+    return reader_->poll(wait);
+  }
+  Result<void> seek(Offset to) override { return reader_->seek(to); }
+  Offset position() const override { return reader_->position(); }
+  Offset end() const override { return reader_->end(); }
+  void wake() override { reader_->wake(); }
+
+ private:
+  const std::unique_ptr<TopicReader> reader_;
+  const int partition_;
+  Faults& faults_;
+};
+
 class FaultyLog final : public TopicLog {
  public:
   FaultyLog(TopicLog& log, Faults& faults) : log_(log), faults_(faults) {}
@@ -89,7 +111,8 @@ class FaultyLog final : public TopicLog {
   Result<TopicDescription> describe(Topic topic) const override { return log_.describe(topic); }
   std::vector<TopicDescription> list() const override { return log_.list(); }
   Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override {
-    return log_.open_reader(topic, partition, from);
+    TRY_ASSIGN(auto reader, log_.open_reader(topic, partition, from));
+    return std::unique_ptr<TopicReader>(std::make_unique<FaultyReader>(std::move(reader), partition.value, faults_));
   }
   Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) override {
     TRY_ASSIGN(auto store, log_.open_task(spec));
@@ -152,6 +175,7 @@ class RuntimeTest : public testing::Test {
   }
   void TearDown() override {
     faults.set(&Faults::blocked, {});
+    faults.set(&Faults::silent, {});
     runtime.reset();
   }
   RuntimePlan plan() const {
@@ -272,13 +296,47 @@ TEST_F(RuntimeTest, WhatStaysGoesOnWhatGoesIsCommittedAndWhatComesGoesOnFromTher
     EXPECT_EQ(status(p).starts, p == 0 ? 3u : p == 1 ? 1u : 2u) << p;
     EXPECT_EQ(status(p).restarts, 0u);
     // Told by the task a moment after the commit can be read.
-    EXPECT_TRUE(wait_until([&] { return status(p).consumed[0] == std::int64_t(of[p]); })) << p;
+    EXPECT_TRUE(wait_until([&] { return status(p).consumed(InputId::kLogs, PartitionId(p)) == Offset(std::int64_t(of[p])); })) << p;
   }
   runtime->stop();
   ASSERT_TRUE(ends());
   EXPECT_TRUE(runtime->result().ok());
   EXPECT_TRUE(runtime->warnings().empty());
   for (int p = 0; p < kPartitions; ++p) EXPECT_EQ(answered(p), of[p]);
+}
+
+// One task, an input in several partitions: that the others go on does not hide the one that gets no answer.
+TEST_F(RuntimeTest, AStallInOnePartitionOfAnInputIsTold) {
+  RuntimePlan several = plan();
+  several.tasks.resize(1);
+  several.stall_after = std::chrono::seconds(1);
+  several.monitor_interval = std::chrono::milliseconds(20);
+  TaskPlan& task = several.tasks[0];
+  for (int p = 0; p < kPartitions; ++p) {
+    InputPlan input = task.inputs[0];
+    input.input = InputId::kExamples;
+    input.parsed = false;
+    input.partition = PartitionId(p);
+    task.inputs.push_back(input);
+  }
+  task.inputs.erase(task.inputs.begin());
+  faults.set(&Faults::silent, {2});
+  runtime = std::make_unique<Runtime>(std::move(several), log, system_clock());
+  ASSERT_TRUE(reaches(0, TaskPhase::kRunning));
+  produce(2, 5);
+  std::size_t given = 0;
+  ASSERT_TRUE(wait_until([&] {
+    produce(1);
+    return wait_until([&] { return answered(0) == given + 1; }) && ++given > 0 && !status(0).stall().empty();
+  }));
+  EXPECT_EQ(status(0).stall(), "waits for an answer to its reading of examples, partition 2, for more than 1 s");
+  faults.set(&Faults::silent, {});
+  EXPECT_TRUE(wait_until([&] { return status(0).stall().empty() && answered(0) == given + 5; })) << status(0).stall();
+  for (int p = 0; p < kPartitions; ++p) {
+    const std::int64_t expected = p == 1 ? std::int64_t(given) : p == 2 ? 5 : 0;
+    EXPECT_TRUE(wait_until([&] { return status(0).consumed(InputId::kExamples, PartitionId(p)) == Offset(expected); })) << p;
+    EXPECT_EQ(status(0).inputs.find(InputId::kExamples, PartitionId(p))->lag(system_clock().wall_us()).records, 0u) << p;
+  }
 }
 
 TEST_F(RuntimeTest, OneThatComesBackWhileItEndsIsStartedAfterwards) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -186,11 +187,13 @@ TEST_F(RunnerTest, CountsWhatItHasCommittedAndTellsWhatItLags) {
 // Read by nobody yet: the end of the topic tells.
 TEST(InputStatus, CountsWhatItsReaderHasNotTakenByOffsets) {
   InputStatus input(InputId::kLogs, PartitionId(0), "t");
-  input.begin(1'000'000);
+  input.begin(1'000'000, Offset(100), 7);
+  EXPECT_EQ(input.next(), Offset(100));
   input.read(10, Offset(110), Offset(150));
   EXPECT_EQ(input.lag(3'000'000).records, 50u);
   EXPECT_EQ(input.lag(3'000'000).seconds, 2.0);
-  input.committed(10, 2'500'000);
+  input.committed(10, 2'500'000, Offset(110));
+  EXPECT_EQ(input.next(), Offset(110));
   EXPECT_EQ(input.lag(3'000'000).records, 40u);
   EXPECT_EQ(input.lag(3'000'000).seconds, 0.5);  // What is left was appended later than that.
   input.read(0, Offset(150), Offset(140));  // An end that was heard of before is no negative lag.
@@ -199,13 +202,17 @@ TEST(InputStatus, CountsWhatItsReaderHasNotTakenByOffsets) {
   input.at_end(4'000'000);  // Control records behind the last one, but that one is not committed.
   EXPECT_EQ(input.lag(5'000'000).records, 1u);
   EXPECT_EQ(input.lag(5'000'000).seconds, 2.5);
-  input.committed(11, 4'500'000);
+  input.committed(11, 4'500'000, Offset(151));
   EXPECT_EQ(input.lag(5'000'000).records, 0u);
   input.at_end(6'000'000);
   input.read(1, Offset(153), Offset(153));
   EXPECT_EQ(input.lag(6'250'000).seconds, 0.25);
-  input.begin(7'000'000);  // A new run knows nothing of the last one.
+  input.lose(5);
+  EXPECT_EQ(input.lost(), 12u);
+  input.begin(7'000'000, Offset(110), 7);  // A new run knows nothing of what the last one did not commit.
   EXPECT_EQ(input.lag(9'000'000).records, 0u);
+  EXPECT_EQ(input.next(), Offset(110));
+  EXPECT_EQ(input.lost(), 7u);
 }
 
 TEST_F(RunnerTest, GoesOnAfterAnIdleInputOnlyWhenItsTimeoutHasPassed) {
@@ -389,6 +396,186 @@ TEST_P(RunnerRestart, AnyNumberOfRestartsGivesTheOutputOfAnUnbrokenRun) {
     if (turn.ok() && *turn == Turn::kEnded) break;
   }
   EXPECT_EQ(published(), expected) << "seed " << GetParam();
+}
+
+// A task that reads the examples of three partitions, as one that learns a shared model does.
+class SeveralPartitions : public RunnerTest {
+ protected:
+  static constexpr std::int32_t kCount = 3;
+  void SetUp() override {
+    RunnerTest::SetUp();
+    ASSERT_TRUE(log->create({Topic::kExamples, "examples", kCount, {}}).ok());
+  }
+  static TaskPlan learning() {
+    TaskPlan plan = plan_of(OrderPolicy::kArrival);
+    plan.name = "learning";
+    plan.inputs.clear();
+    for (std::int32_t p = 0; p < kCount; ++p) {
+      InputPlan input;
+      input.input = InputId::kExamples;
+      input.topic = Topic::kExamples;
+      input.topic_name = "examples";
+      input.partition = PartitionId(p);
+      input.parsed = false;
+      input.ends_at = std::make_shared<std::atomic<std::int64_t>>(-1);
+      plan.inputs.push_back(input);
+    }
+    return plan;
+  }
+  void produce_to(std::int32_t partition, int count) {
+    Transaction t;
+    for (int i = 0; i < count; ++i) {
+      produced[static_cast<std::size_t>(partition)].push_back(std::to_string(partition) + "." + std::to_string(produced[static_cast<std::size_t>(partition)].size()));
+      Record record;
+      record.value = produced[static_cast<std::size_t>(partition)].back();
+      t.append_to(Topic::kExamples, PartitionId(partition), record);
+    }
+    ASSERT_TRUE(producer->commit(t).ok());
+  }
+
+  std::array<std::vector<std::string>, kCount> produced;
+};
+
+class SeveralPartitionsRestart : public SeveralPartitions, public testing::WithParamInterface<std::uint64_t> {};
+
+TEST_P(SeveralPartitionsRestart, TheirInterleavingIsInTheOrderAcrossRestarts) {
+  Rng rng(GetParam());
+  TaskPlan plan = learning();
+  for (int i = 0; i < 25; ++i) produce_to(static_cast<std::int32_t>(rng.below(kCount)), 1 + static_cast<int>(rng.below(100)));
+  for (InputPlan& input : plan.inputs) *input.ends_at = static_cast<std::int64_t>(produced[static_cast<std::size_t>(input.partition.value)].size());
+  for (int runs = 0;; ++runs) {
+    ASSERT_LT(runs, 1000);
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    const auto turn = drive(runner, 1 + static_cast<int>(rng.below(30)));
+    ASSERT_TRUE(turn.ok()) << turn.error().what;
+    if (*turn == Turn::kEnded) break;
+  }
+  auto store = std::move(*log->open_task({"learning", PartitionId(0)}));
+  const Recovered recovered = *store->recover();
+  ASSERT_EQ(recovered.positions.size(), static_cast<std::size_t>(kCount));
+  for (const Position& position : recovered.positions) {
+    EXPECT_EQ(position.next.value, static_cast<std::int64_t>(produced[static_cast<std::size_t>(position.partition.value)].size()));
+    EXPECT_EQ(status.consumed(position.input, position.partition), position.next);
+  }
+  // Inputs and order alone give what was published.
+  std::vector<std::string> expected;
+  std::array<std::size_t, kCount> next{};
+  ASSERT_TRUE(store->read_order([&](CommitId, std::string_view bytes) {
+    ByteReader reader(bytes);
+    OrderEntry entry;
+    while (next_order_entry(reader, entry)) {
+      EXPECT_EQ(entry.kind, OrderKind::kRecords);
+      EXPECT_EQ(entry.input, InputId::kExamples);
+      const auto p = static_cast<std::size_t>(entry.partition == kOwnPartition ? 0 : entry.partition.value);
+      for (std::uint64_t i = 0; i < entry.count; ++i)
+        expected.push_back("examples " + produced.at(p).at(next.at(p)++) + " " + std::to_string(expected.size() + 1));
+    }
+    EXPECT_TRUE(reader.finished());
+    return true;
+  }).ok());
+  EXPECT_EQ(published(), expected) << "seed " << GetParam();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SeveralPartitionsRestart, testing::Range<std::uint64_t>(1, 8));
+
+// A log whose topics others change, too.
+class SharedLog final : public TopicLog {
+ public:
+  explicit SharedLog(TopicLog& log) : log_(log) {}
+  Result<void> create(const TopicSpec& spec) override { return log_.create(spec); }
+  Result<TopicDescription> describe(Topic topic) const override { return log_.describe(topic); }
+  std::vector<TopicDescription> list() const override { return log_.list(); }
+  Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override { return log_.open_reader(topic, partition, from); }
+  Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) override { return log_.open_task(spec); }
+  Result<void> apply_retention(const std::vector<Floor>& floors) override { return log_.apply_retention(floors); }
+  Result<std::string> backup(std::size_t keep) override { return log_.backup(keep); }
+  bool others_change_topics() const override { return true; }
+  Result<void> sync() override { return log_.sync(); }
+
+ private:
+  TopicLog& log_;
+};
+
+TEST_F(SeveralPartitions, HaveAReadMarkALagAndALossEach) {
+  SharedLog shared(*log);
+  TaskPlan plan = learning();
+  for (InputPlan& input : plan.inputs) input.accept_loss = true, input.accept_loss_key = "sources.logs.accept_loss";
+  const auto input = [&](std::int32_t p) { return status.inputs.find(InputId::kExamples, PartitionId(p)); };
+  const auto state = [&] {  // The runtime's entries for examples.
+    auto store = std::move(*log->open_task({"learning", PartitionId(0)}));
+    const Recovered recovered = *store->recover();
+    std::map<std::string, std::string> out;
+    for (const char* what : {"read", "lost"})
+      for (const char* part : {"", "/0", "/1", "/2"}) {
+        const std::string key = std::string(what) + "/examples" + part;
+        if (std::string value; *recovered.state->get("runtime/" + key, value)) out[key] = value;
+      }
+    return out;
+  };
+  const auto mark = [&](std::int32_t partition, std::size_t last) {
+    ByteBuffer bytes;
+    encode(ReadMark{Offset(std::int64_t(last)), mark_crc(produced[std::size_t(partition)][last]), Offset(std::int64_t(last) + 1)}, bytes);
+    return std::string(bytes.view());
+  };
+  for (std::int32_t p = 0; p < kCount; ++p) produce_to(p, 4 + p);
+  {
+    TaskRunner runner(plan, shared, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    for (std::size_t r = 0; r < runner.readers(); ++r) ASSERT_TRUE(runner.reader(r).step(Duration(0)).ok());
+    for (std::int32_t p = 0; p < kCount; ++p) EXPECT_EQ(input(p)->lag(clock.wall_us()).records, std::uint64_t(4 + p));
+    ASSERT_TRUE(drive(runner, 20).ok());
+  }
+  const std::map<std::string, std::string> read = {{"read/examples", mark(0, 3)}, {"read/examples/1", mark(1, 4)}, {"read/examples/2", mark(2, 5)}};
+  EXPECT_EQ(state(), read);
+  for (std::int32_t p = 0; p < kCount; ++p) {
+    EXPECT_EQ(input(p)->lag(clock.wall_us()).records, 0u);
+    EXPECT_EQ(input(p)->next(), Offset(4 + p));
+  }
+
+  // Retention takes two unread records of one partition; the others are where they were.
+  produce_to(1, 2);
+  clock.advance(std::chrono::hours(1));
+  ASSERT_TRUE(log->create({Topic::kExamples, "examples", kCount, {.age = std::chrono::minutes(1), .bytes = {}, .compact = false}}).ok());
+  produce_to(1, 3);  // The newest batch stays.
+  ASSERT_TRUE(log->apply_retention({{Topic::kExamples, PartitionId(0), Offset(0)}, {Topic::kExamples, PartitionId(2), Offset(0)}}).ok());
+  produce_to(2, 1);
+  for (const int start : {1, 2}) {  // The second one knows what the first one lost.
+    TaskRunner runner(plan, shared, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    const auto turn = drive(runner, 20);
+    ASSERT_TRUE(turn.ok()) << turn.error().what;
+    for (std::int32_t p = 0; p < kCount; ++p) EXPECT_EQ(input(p)->lost(), p == 1 ? 2u : 0u) << start;
+    EXPECT_EQ(status.lost(), 2u);
+  }
+  auto store = std::move(*log->open_task({"learning", PartitionId(0)}));
+  const Recovered recovered = *store->recover();
+  EXPECT_EQ(*lost_of(*recovered.state, InputId::kExamples), 0u);
+  EXPECT_EQ(*lost_of(*recovered.state, InputId::kExamples, PartitionId(1)), 2u);
+  store.reset();
+  const auto now = state();
+  EXPECT_EQ(now.at("read/examples"), mark(0, 3));
+  EXPECT_EQ(now.at("read/examples/1"), mark(1, 9));
+  EXPECT_EQ(now.at("read/examples/2"), mark(2, 6));
+  EXPECT_EQ(now.size(), 4u);
+  EXPECT_EQ(published().size(), 15u + 3u + 1u);
+}
+
+TEST_F(SeveralPartitions, CountOneAttemptAStart) {  // Three would look like three deaths.
+  TaskPlan plan = learning();
+  plan.commit_interval = std::chrono::hours(1);
+  for (std::int32_t p = 0; p < kCount; ++p) produce_to(p, 5);
+  for (const std::uint32_t expected : {1U, 2U}) {
+    {
+      TaskRunner runner(plan, *log, clock, status);
+      ASSERT_TRUE(runner.open().ok());
+      const std::uint64_t before = status.records.load();
+      ASSERT_TRUE(drive(runner, 50).ok());
+      EXPECT_EQ(status.records.load(), before + 15);  // Of all three, and gone before the first commit.
+    }
+    auto store = std::move(*log->open_task({"learning", PartitionId(0)}));
+    EXPECT_EQ(store->recover()->attempts[static_cast<std::size_t>(InputId::kExamples)], expected);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RunnerRestart, testing::Range<std::uint64_t>(1, 20));

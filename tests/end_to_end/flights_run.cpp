@@ -87,6 +87,39 @@ void FlightsRun::expect_verified() const {
   EXPECT_EQ(result.exit_code, 0) << "signal " << result.signal << "\n" << result.out << result.err;
 }
 
+void FlightsFeed::produce(const std::filesystem::path& data, const std::string& topic, std::vector<std::string> lines) {
+  if (lines.empty()) return;
+  const std::filesystem::path piece = scratch_ / (topic + ".piece");
+  write_file(piece, joined(lines));
+  const ProcessResult produced = run_weir({"produce", topic, piece.string(), "--data", data.string()});
+  EXPECT_EQ(produced.exit_code, 0) << produced.err;
+}
+
+void FlightsFeed::give(const std::filesystem::path& data, std::size_t events) {
+  const auto end = std::min(events_ + events, files_.event_lines.size());
+  if (end == events_) return;
+  const std::string now = json_value(files_.event_lines[end - 1], "ts");
+  std::size_t outcomes = outcomes_;
+  while (outcomes < files_.outcome_lines.size() && json_value(files_.outcome_lines[outcomes], "ts") <= now) ++outcomes;
+  const auto cut = [](const std::vector<std::string>& lines, std::size_t from, std::size_t to) {
+    return std::vector<std::string>(lines.begin() + static_cast<std::ptrdiff_t>(from), lines.begin() + static_cast<std::ptrdiff_t>(to));
+  };
+  produce(data, "logs", cut(files_.event_lines, events_, end));
+  produce(data, "outcomes", cut(files_.outcome_lines, outcomes_, outcomes));
+  events_ = end;
+  outcomes_ = outcomes;
+}
+
+std::uint64_t records_of_tasks(const std::filesystem::path& data, const std::string& task) {
+  std::string status = run_weir({"status", "--json", "--data", data.string()}).out;
+  status.resize(std::min(status.size(), status.find("\"members\":")));  // What follows tells of other processes' tasks.
+  const std::string name = "{\"task\":\"" + task + "\"";
+  std::uint64_t sum = 0;
+  for (std::size_t at = status.find(name); at != std::string::npos; at = status.find(name, at + 1))
+    sum += std::stoull("0" + json_value(status.substr(at), "records"));
+  return sum;
+}
+
 std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic) {
   const ProcessResult result = run_weir({"tail", topic, "--data", data.string(), "--from-beginning", "--json", "--envelope"});
   EXPECT_EQ(result.exit_code, 0) << topic << ": " << result.err;

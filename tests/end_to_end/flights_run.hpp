@@ -39,6 +39,28 @@ struct FlightsRun {
   void expect_verified() const;
 };
 
+// Gives flights to a running pipeline as they happened: events in their order, each outcome once its time has come.
+class FlightsFeed {
+ public:
+  // `scratch`: an existing directory for the pieces.
+  FlightsFeed(const FlightFiles& files, std::filesystem::path scratch) : files_(files), scratch_(std::move(scratch)) {}
+  // The next `events` flights, and the outcomes up to the time of the last one, to the process with that data directory.
+  void give(const std::filesystem::path& data, std::size_t events);
+  std::size_t events() const { return events_; }      // Given so far.
+  std::size_t outcomes() const { return outcomes_; }
+
+ private:
+  void produce(const std::filesystem::path& data, const std::string& topic, std::vector<std::string> lines);
+
+  const FlightFiles& files_;
+  std::filesystem::path scratch_;
+  std::size_t events_ = 0;
+  std::size_t outcomes_ = 0;
+};
+
+// What `weir status` of a running pipeline says of all tasks of that name together.
+std::uint64_t records_of_tasks(const std::filesystem::path& data, const std::string& task);
+
 // Records of a topic from its first kept one, as `tail --envelope --json` prints them.
 std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic);
 // Those topics that must be the same in every run: by short name.

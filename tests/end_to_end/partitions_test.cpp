@@ -6,7 +6,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "core/records/partitioner.hpp"
@@ -70,8 +72,8 @@ class Partitions : public testing::Test {
   }
   static std::string value_of(const std::string& line) { return line.substr(line.find("\"value\":")); }
 
-  // Each id once on `predictions`, in its own partition, with its source and model there.
-  static void expect_each_event_in_its_partition(const FlightsRun& run) {
+  // Each id once on `predictions`, in its own partition, with its source there and its model of `model`, or of its own.
+  static void expect_each_event_in_its_partition(const FlightsRun& run, std::optional<int> model = std::nullopt) {
     std::set<std::string> ids;
     for (int p = 0; p < kPartitions; ++p) {
       const auto lines = partition(run, "predictions", p);
@@ -82,7 +84,7 @@ class Partitions : public testing::Test {
         ASSERT_EQ(partition_of(id, kPartitions).value, p) << line;
         ASSERT_EQ(json_value(line, "partition"), std::to_string(p));
         ASSERT_EQ(json_value(line, "weir-source-partition"), std::to_string(p));
-        ASSERT_TRUE(json_value(value_of(line), "model_version").starts_with(std::to_string(p) + "/")) << line;
+        ASSERT_TRUE(json_value(value_of(line), "model_version").starts_with(std::to_string(model.value_or(p)) + "/")) << line;
       }
       for (const std::string& line : partition(run, "examples", p)) ASSERT_EQ(partition_of(json_value(line, "key"), kPartitions).value, p) << line;
     }
@@ -149,6 +151,74 @@ TEST_F(Partitions, FreeLearningByArrivalIsComputedAgain) {
   EXPECT_EQ(run_until_answered(run, {}, all_learn), (ExitStatus{0, 0}));
   expect_each_event_in_its_partition(run);
   EXPECT_TRUE(all_learn());
+  run.expect_verified();
+}
+
+// Gives all flights piece by piece; each time learning has caught up before the next one. Returns the log-loss of all predictions.
+double learn_as_it_happens(const FlightsRun& run, const FlightFiles& flights, const std::filesystem::path& scratch) {
+  std::vector<std::string> arguments = run.arguments("run", {"--quiet"});
+  arguments.insert(arguments.begin(), weir_binary().string());
+  Process process(arguments);
+  EXPECT_TRUE(wait_until([&] { return run_weir({"status", "--data", run.data.string()}).out.find("running: true") != std::string::npos; }));
+  FlightsFeed feed(flights, scratch);
+  std::string report;
+  while (feed.events() < flights.event_lines.size()) {
+    feed.give(run.data, 400);
+    EXPECT_TRUE(wait_until([&] {
+      report = run_weir({"report", "--json", "--data", run.data.string()}).out;
+      const auto count = [&](const char* key) { return std::stoull("0" + json_value(report, key)); };
+      return count("predicted") == feed.events() && count("labelled") == feed.outcomes() && records_of_tasks(run.data, "learning") == count("labelled");
+    })) << report;
+  }
+  process.send_signal(SIGTERM);
+  EXPECT_EQ(process.wait().code, 0) << process.err();
+  return std::atof(json_value(report, "log_loss").c_str());
+}
+
+TEST_F(Partitions, AModelSharedByAllLearnsMoreThanEachOfItsOwn) {
+  const std::vector<std::string> free = {"learning=free", "order=arrival"};
+  const FlightsRun own = from_topics(directory_ / "own", free);
+  const FlightsRun shared = from_topics(directory_ / "shared", {free[0], free[1], "model.shared=true"});
+  const double own_loss = learn_as_it_happens(own, flights(), directory_.path());
+  const double shared_loss = learn_as_it_happens(shared, flights(), directory_.path());
+  EXPECT_LT(shared_loss, own_loss);
+  RecordProperty("log_loss_own", std::to_string(own_loss));
+  RecordProperty("log_loss_shared", std::to_string(shared_loss));
+
+  expect_each_event_in_its_partition(own);
+  expect_each_event_in_its_partition(shared, 0);
+  EXPECT_FALSE(partition(shared, "models", 0).empty());
+  EXPECT_EQ(run_weir({"tail", "models", "--data", shared.data.string(), "--partition", "1"}).exit_code, 2);  // There is but one.
+  // Every partition predicts by its versions, and by the newest in the end.
+  std::set<std::string> last_versions;
+  for (int p = 0; p < kPartitions; ++p) {
+    last_versions.insert(json_value(value_of(partition(shared, "predictions", p).back()), "model_version"));
+  }
+  EXPECT_EQ(last_versions.size(), 1u);
+  EXPECT_NE(last_versions, std::set<std::string>{"0/0"});
+  own.expect_verified();
+  shared.expect_verified();
+
+  // What was learnt one way does not go on the other.
+  for (const auto& [run, other] : {std::pair(&own, "model.shared=true"), std::pair(&shared, "model.shared=false")}) {
+    const ProcessResult refused = run_weir(run->arguments("run", {"--quiet", "--set", other}));
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_NE(refused.err.find("1 with model.shared, else log.partitions"), std::string::npos) << refused.err;
+  }
+}
+
+TEST_F(Partitions, ASharedModelComesThroughCrashes) {
+  const FlightsRun run = from_topics(directory_ / "data", {"learning=free", "order=arrival", "model.shared=true"});
+  produce_all(run);
+  const auto learnt = [&] { return !partition(run, "models", 0).empty(); };
+  ProcessOptions armed;
+  for (const char* point : {"promotion.before:1", "promotion.after:1", "model.adopted:2", "commit.after_write:9"}) {
+    SCOPED_TRACE(point);
+    armed.env = {{"WEIR_CRASH_AT", point}};
+    EXPECT_EQ(run_until_answered(run, armed, [] { return false; }), (ExitStatus{-1, SIGKILL}));
+  }
+  EXPECT_EQ(run_until_answered(run, {}, learnt), (ExitStatus{0, 0}));
+  expect_each_event_in_its_partition(run, 0);
   run.expect_verified();
 }
 

@@ -107,10 +107,11 @@ void order(std::string_view bytes) {
     FUZZ_CHECK(found.count > 0);
     if (found.count > 1000) return;
     if (found.kind == OrderKind::kSteps) found.input = InputId::kLogs;
-    if (!runs.empty() && runs.back().kind == found.kind && runs.back().input == found.input) runs.back().count += found.count;
+    if (found.kind != OrderKind::kRecords) found.partition = kOwnPartition;  // Only feedback, which is neither waited for nor parsed, has another.
+    if (!runs.empty() && runs.back().kind == found.kind && runs.back().input == found.input && runs.back().partition == found.partition) runs.back().count += found.count;
     else runs.push_back(found);
     for (std::uint64_t i = 0; i < found.count; ++i) {
-      if (found.kind == OrderKind::kRecords) written.records(found.input);
+      if (found.kind == OrderKind::kRecords) written.records(found.input, 1, found.partition);
       else if (found.kind == OrderKind::kSteps) written.steps(1);
       else if (found.kind == OrderKind::kIdle) written.idle(found.input);
       else written.poison(found.input);

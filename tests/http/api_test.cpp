@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -117,6 +118,32 @@ TEST(HttpApi, EveryFamilyIsThereFromTheStartWithEveryReason) {
       EXPECT_TRUE(sample.labels.contains("pipeline")) << name;
       EXPECT_TRUE(sample.labels.contains("process")) << name;
     }
+  api.detach();
+}
+
+// One task reads the examples of all partitions, and all inference tasks one partition of models: still one sample each.
+TEST(HttpApi, ASharedModelsInputsAreToldByTheirPartitions) {
+  TemporaryDirectory directory;
+  const PipelineConfig shared = config(directory, {"log.partitions=3", "learning=free", "model.shared=true"});
+  HttpApi api(shared);
+  auto pipeline = RunningPipeline::start(shared, system_clock());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.error().what;
+  api.attach(**pipeline);
+  ASSERT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; }));
+  const PrometheusPage page = read_prometheus(ask(api, "/metrics").body);
+  for (const std::string& complaint : page.complaints) ADD_FAILURE() << complaint;
+  const auto samples = [&](const std::map<std::string, std::string>& labels) {
+    return std::ranges::count_if(page.families.at("weir_input_lag_records").samples, [&](const PrometheusSample& sample) {
+      return std::ranges::all_of(labels, [&](const auto& label) { return sample.labels.at(label.first) == label.second; });
+    });
+  };
+  for (const char* p : {"0", "1", "2"}) {
+    EXPECT_EQ(samples({{"task", "learning"}, {"partition", "0"}, {"input", "examples"}, {"topic_partition", p}}), 1) << p;
+    EXPECT_EQ(samples({{"task", "inference"}, {"partition", p}, {"input", "models"}, {"topic_partition", "0"}}), 1) << p;
+    EXPECT_EQ(samples({{"task", "inference"}, {"partition", p}, {"input", "logs"}, {"topic_partition", p}}), 1) << p;
+  }
+  EXPECT_EQ(page.sum("weir_input_records_total", {{"task", "learning"}}), 0.0);
+  EXPECT_EQ(page.families.at("weir_input_records_total").samples.size(), 3u * 3u + 1u);
   api.detach();
 }
 

@@ -120,6 +120,58 @@ TEST(PipelineConfig, WarnsOfWhatPartitionsTakeApart) {
   EXPECT_EQ(parse_config(by_shop + "log: {partitions: 1}\n", "small.yaml").text(), "");
 }
 
+TEST(PipelineConfig, ChainsInProcessesOfTheirOwnNeedFreeLearningOnKafka) {
+  const std::string on_kafka = "log={kind: kafka, brokers: 'localhost:9092'}";
+  const ConfigCheck both = parse_config(kSmall, "small.yaml");
+  EXPECT_TRUE(both.config.placement.inference && both.config.placement.learning);
+  const ConfigCheck learning = parse_config(kSmall, "small.yaml", {on_kafka, "learning=free", "placement.run=[learning]"});
+  EXPECT_EQ(learning.text(), "");
+  EXPECT_TRUE(!learning.config.placement.inference && learning.config.placement.learning);
+  const ConfigCheck inference = parse_config(kSmall, "small.yaml", {on_kafka, "learning=free", "placement.run=inference"});
+  EXPECT_EQ(inference.text(), "");
+  EXPECT_TRUE(inference.config.placement.inference && !inference.config.placement.learning);
+  EXPECT_EQ(parse_config(to_yaml(inference.config), "printed").config.placement, inference.config.placement);
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"placement.run=[learning, inference]"}).text(), "");
+
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {on_kafka, "placement.run=[inference]"}).text(),
+            "--set placement.run=[inference]: placement.run: found only inference beside learning: coupled; expected learning: free: a learning task of its "
+            "own, which the inference tasks hear of over topics\n");
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"learning=free", "placement.run=[learning]"}).text(),
+            "--set placement.run=[learning]: placement.run: found only learning beside log.kind: embedded; expected [inference, learning], or log.kind: "
+            "kafka: only one process can have the directory of the log open\n");
+  const std::vector<std::string> shared = {"log={kind: kafka, brokers: 'localhost:9092', partitions: 2}", "learning=free", "model.shared=true", "placement.run=[learning]"};
+  const auto pinned = [&](const std::string& partitions) {
+    auto sets = shared;
+    sets.push_back("placement.partitions=" + partitions);
+    return parse_config(kSmall, "small.yaml", sets).text();
+  };
+  EXPECT_EQ(pinned("[0]"), "");
+  EXPECT_EQ(pinned("[1]"),
+            "--set placement.partitions=[1]: placement.partitions: found no 0 beside run: [learning] and model.shared; expected a list with 0, or auto: a "
+            "shared model is learnt where partition 0 is\n");
+  const ConfigCheck neither = parse_config(kSmall, "small.yaml", {"placement.run=[learning]"});
+  EXPECT_EQ(neither.problems.size(), 2u) << neither.text();
+}
+
+TEST(PipelineConfig, ASharedModelNeedsFreeLearningAndTheSamePlaceForAValueInEachPartition) {
+  EXPECT_FALSE(parse_config(kSmall, "small.yaml").config.model.shared);
+  const ConfigCheck shared = parse_config(kSmall, "small.yaml", {"log.partitions=3", "learning=free", "model.shared=true"});
+  EXPECT_EQ(shared.text(), "");
+  EXPECT_EQ(shared.config.features.one_hot_limit, 0u);
+  EXPECT_EQ(shared.config.model_of(PartitionId(2)), PartitionId(0));
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"log.partitions=3"}).config.model_of(PartitionId(2)), PartitionId(2));
+  const ConfigCheck again = parse_config(to_yaml(shared.config), "printed");
+  EXPECT_TRUE(again.ok()) << again.text();
+  EXPECT_EQ(again.config.model, shared.config.model);
+
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"model.shared=true"}).text(),
+            "--set model.shared=true: model.shared: found 'true' beside learning: coupled; expected learning: free: a learning task of its own, which the "
+            "inference tasks hear of over topics\n");
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"learning=free", "model.shared=true", "normalization.one_hot_limit=256"}).text(),
+            "--set normalization.one_hot_limit=256: normalization.one_hot_limit: found 256 beside model.shared; expected 0: slots go to values in the order "
+            "in which a partition meets them, and one model for all partitions needs the same place in each\n");
+}
+
 struct Mistake {
   std::string yaml;  // Appended to kSmall.
   std::string key;
@@ -147,6 +199,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"sources: {logs: {follow: true}}\n", "sources.logs.follow", "'true' without files"},
                     Mistake{"sources: {logs: {stdin: true}, outcomes: {stdin: true}}\n", "sources.outcomes.stdin", "'true' for both sources"},
                     Mistake{"sources: {logs: {files: {a: b}}}\n", "sources.logs.files", "a mapping"},
+                    Mistake{"placement: {run: [inferense]}\n", "placement.run", "'inferense'"}, Mistake{"placement: {run: []}\n", "placement.run", "a list"},
+                    Mistake{"placement: {run: [learning, learning]}\n", "placement.run", "'learning'"},
+                    Mistake{"model: {shared: yes}\n", "model.shared", "'yes'"},
                     Mistake{"placement: {pin: atuo}\n", "placement.pin", "'atuo'"}, Mistake{"placement: {pin: [-1]}\n", "placement.pin", "'-1'"},
                     Mistake{"memory_budget: 64 XB\n", "memory_budget", "'64 XB'"}, Mistake{"topics: {logs: a/b}\n", "topics.logs", "'a/b'"},
                     Mistake{"topics: {format: avro}\n", "topics.format", "'avro'"}, Mistake{"topics: {alerts: protobuf}\n", "topics.alerts", "'protobuf'"},

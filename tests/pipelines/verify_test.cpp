@@ -31,23 +31,26 @@ std::vector<Output> whole() {
 Consumed consumed_all() { return {kPartition, "logs", "outcomes", Offset(5), Offset(4), {Offset(2)}, ModelVersion(3), false}; }
 
 // What an event's answer says; kYours: no more than its version.
-void write_answer(const Output& output, ValueFormat format, ByteBuffer& out) {
-  if (format == ValueFormat::kYours) return out.append("{\"model_version\":\"0/" + std::to_string(output.version) + "\"}");
+void write_answer(const Output& output, ValueFormat format, PartitionId model, ByteBuffer& out) {
+  if (format == ValueFormat::kYours) return out.append("{\"model_version\":\"" + std::to_string(model.value) + "/" + std::to_string(output.version) + "\"}");
   const std::string id = "id " + std::to_string(output.from);
   Event event;
   event.id = {id, false};
   Prediction prediction;
   prediction.version = ModelVersion(output.version);
-  write_prediction(format, event, prediction, {"logs", kPartition, Offset(output.from)}, TaskKind::kClassification, kPartition, out);
+  write_prediction(format, event, prediction, {"logs", kPartition, Offset(output.from)}, TaskKind::kClassification, model, out);
 }
 
+// `promoted`: versions on partition 0 of `models`, `elsewhere` on the last one. Predictions name versions of `model`.
 std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Clock& clock, const std::vector<std::uint64_t>& promoted = {},
-                                  ValueFormat format = ValueFormat::kYours) {
+                                  ValueFormat format = ValueFormat::kYours, std::int32_t partitions = 1, PartitionId model = kPartition,
+                                  const std::vector<std::uint64_t>& elsewhere = {}) {
   auto log = make_memory_log("p", clock);
   for (const TopicTraits& traits : topic_table()) {
     TopicSpec spec;
     spec.topic = traits.topic;
     spec.name = std::string(traits.name);
+    spec.partitions = partitions;
     EXPECT_TRUE(log->create(spec).ok());
   }
   auto store = std::move(*log->open_task({"inference", kPartition}));
@@ -57,21 +60,25 @@ std::unique_ptr<MemoryLog> log_of(const std::vector<Output>& outputs, const Cloc
     const bool of_logs = output.topic != Topic::kExamples && output.topic != Topic::kUnjoined;
     const std::string source = output.source.empty() ? (of_logs ? "logs" : "outcomes") : output.source;
     ByteBuffer value;
-    write_answer(output, format, value);
+    write_answer(output, format, model, value);
     Record record;
     record.value = value.view();
     record.source = {source, kPartition, Offset(output.from)};
     transaction.append(output.topic, record);
   }
-  for (const std::uint64_t version : promoted) {
-    ByteBuffer value;
-    ModelVersionRecord model;
-    model.version = ModelVersion(version);
-    encode_model_version(model, value);
-    Record record;
-    record.value = value.view();
-    transaction.append(Topic::kModels, record);
-  }
+  const auto tell = [&](std::int32_t partition, const std::vector<std::uint64_t>& versions) {
+    for (const std::uint64_t version : versions) {
+      ByteBuffer value;
+      ModelVersionRecord told;
+      told.version = ModelVersion(version);
+      encode_model_version(told, value);
+      Record record;
+      record.value = value.view();
+      transaction.append_to(Topic::kModels, PartitionId(partition), record);
+    }
+  };
+  tell(0, promoted);
+  if (partitions > 1) tell(partitions - 1, elsewhere);
   EXPECT_TRUE(store->commit(transaction).ok());
   return log;
 }
@@ -179,6 +186,28 @@ TEST(Verify, AtLeastOnceCountsWhatIsThereTwice) {
   VerifyReport report;
   ASSERT_TRUE(verify_topics(*log_of(outputs, clock), consumed, {}, report).ok());
   EXPECT_EQ(report.doubled, 5U);  // Events 2 to 4, outcome 0, and event 5, which is beyond what is consumed.
+}
+
+TEST(Verify, OfASharedModelTheVersionsAreThoseOfItsOwnPartition) {
+  Consumed consumed = consumed_all();
+  consumed.free_learning = true;
+  consumed.model = PartitionId(1);
+  ManualClock clock;
+  // Predictions of partition 0 by versions that are on partition 1 of `models`; those on partition 0 are of another model.
+  const auto verify = [&](std::int32_t model, const std::vector<std::uint64_t>& there) {
+    const auto log = log_of(whole(), clock, {1, 3}, ValueFormat::kYours, 2, PartitionId(model), there);
+    VerifyReport report;
+    EXPECT_TRUE(verify_topics(*log, consumed, {}, report).ok());
+    return report;
+  };
+  EXPECT_EQ(verify(1, {1, 3}).violations, std::vector<std::string>{});
+  EXPECT_EQ(verify(1, {1, 3}).models, 0U);  // Counted with the partition they are in.
+  const auto missing = verify(1, {3}).violations;
+  ASSERT_EQ(missing.size(), 1U);
+  EXPECT_NE(missing[0].find("abstained, partition 0, offset 0: model version 1 does not exist"), std::string::npos) << missing[0];
+  const auto other = verify(0, {1, 3}).violations;
+  ASSERT_EQ(other.size(), 4U);
+  EXPECT_NE(other[0].find("predictions, partition 0, offset 0: names no version of model 1"), std::string::npos) << other[0];
 }
 
 TEST(CompareTopic, TellsWhatIsMissingAddedOrDifferent) {

@@ -1,0 +1,169 @@
+// Goal: inference here, learning there, over Kafka's topics: predictions follow the versions that another process learns, one model
+// for both partitions, through kills of the learner. In the end everything is there once and can be computed again.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "tests/end_to_end/flights_run.hpp"
+#include "tests/support/kafka_broker.hpp"
+#include "tests/support/selection.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace weir {
+namespace {
+
+class Placement : public testing::Test {
+ protected:
+  static constexpr std::size_t kPiece = 400;
+  static std::size_t flights_max() { return full_faults() ? 4'000 : 2'400; }
+  static int pieces_first() { return full_faults() ? 4 : 3; }  // A version is promoted before the last one.
+  Placement() {
+    kafka_brokers();
+    delete_kafka_topics("flights.");
+  }
+  static const FlightFiles& flights() {
+    static const TemporaryDirectory directory;
+    static const FlightFiles files = cut_flights(directory.path(), flights_max());
+    return files;
+  }
+  FlightsRun part(const std::string& chain, std::vector<std::string> more = {}) const {
+    more.insert(more.end(), {"log.kind=kafka", "log.brokers=" + kafka_brokers(), "log.partitions=2", "sources.logs.files=[]", "sources.outcomes.files=[]",
+                             "learning=free", "promotion.every=100", "trainer.replay.every=50"});
+    if (!chain.empty()) more.push_back("placement.run=[" + chain + "]");
+    return FlightsRun(directory_ / chain, flights(), std::move(more));
+  }
+  static std::unique_ptr<Process> start(const FlightsRun& run, const ProcessOptions& options = {}) {
+    std::vector<std::string> command = run.arguments("run");
+    command.insert(command.begin(), weir_binary().string());
+    return std::make_unique<Process>(std::move(command), options);
+  }
+  static void wait_until_running(const FlightsRun& run) {
+    EXPECT_TRUE(wait_until([&] { return run_weir({"status", "--data", run.data.string()}).out.find("running: true") != std::string::npos; }));
+  }
+  // Until all that was given is predicted and joined. Returns the number of examples.
+  static std::uint64_t wait_for_answers(const FlightsRun& inference, const FlightsFeed& feed) {
+    std::string report;
+    const auto count = [&](const char* key) { return std::stoull("0" + json_value(report, key)); };
+    EXPECT_TRUE(wait_until([&] {
+      report = run_weir({"report", "--json", "--data", inference.data.string()}).out;
+      return count("predicted") == feed.events() && count("labelled") == feed.outcomes();
+    })) << report;
+    return count("labelled");
+  }
+  static void give_and_learn(FlightsFeed& feed, const FlightsRun& inference, const FlightsRun& learning) {
+    feed.give(inference.data, kPiece);
+    const std::uint64_t examples = wait_for_answers(inference, feed);
+    EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") == examples; }));
+  }
+  // The newest version on `predictions`, all of them of that model.
+  static std::uint64_t version_served(const FlightsRun& run, const std::string& model) {
+    std::uint64_t newest = 0;
+    for (const std::string& line : tail(run.data, "predictions")) {
+      const std::string version = json_value(line.substr(line.find("\"value\":")), "model_version");
+      EXPECT_TRUE(version.starts_with(model + "/")) << line;
+      newest = std::max<std::uint64_t>(newest, std::stoull("0" + version.substr(version.find('/') + 1)));
+    }
+    return newest;
+  }
+  // What was learnt one way does not go on the other, and no topic is changed for it.
+  static void expect_refused(const FlightsRun& other) {
+    const ProcessResult refused = run_weir(other.arguments("run", {"--quiet"}));
+    EXPECT_EQ(refused.exit_code, 2) << refused.err;
+    EXPECT_NE(refused.err.find("topic 'flights.models' has "), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("1 with model.shared, else log.partitions"), std::string::npos) << refused.err;
+  }
+  static void stop(Process& process) {
+    process.send_signal(SIGTERM);
+    EXPECT_EQ(process.wait().code, 0) << process.err();
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
+  const FlightsRun inference = part("inference", {"model.shared=true"});
+  const FlightsRun learning = part("learning", {"model.shared=true"});
+  const auto serving = start(inference);
+  auto learner = start(learning);
+  serving->wait_for_err("takes logs from its topic");
+  learner->wait_for_err("learns from what inference tasks of other processes publish");
+  wait_until_running(inference);
+  wait_until_running(learning);
+  FlightsFeed feed(flights(), directory_.path());
+  for (int i = 0; i < pieces_first(); ++i) give_and_learn(feed, inference, learning);
+  const std::uint64_t first = version_served(inference, "0");
+  EXPECT_GT(first, 0u);
+  // One task, the examples of both partitions: both are told, by the process that runs it and by the other one.
+  for (const FlightsRun* run : {&inference, &learning}) {
+    std::string lag;
+    EXPECT_TRUE(wait_until([&] {
+      const std::string status = run_weir({"status", "--json", "--data", run->data.string()}).out;
+      lag = status.substr(std::min(status.size(), status.find("\"owners\":")));
+      lag = lag.substr(std::min(lag.size(), lag.find("\"task\":\"learning\"")));
+      return lag.find("\"lag\":{\"examples\":{\"records\":0,") != std::string::npos;
+    })) << lag;
+    for (const char* partition : {"\"0\":{\"next\":", "\"1\":{\"next\":"}) EXPECT_NE(lag.find(partition), std::string::npos) << lag;
+  }
+
+  learner->send_signal(SIGKILL);
+  EXPECT_EQ(learner->wait(), (ExitStatus{-1, SIGKILL}));
+  feed.give(inference.data, kPiece);  // Predictions go on by what was learnt.
+  wait_for_answers(inference, feed);
+
+  // It dies once more, with a version in its open transaction, and learns on from what it had committed.
+  ProcessOptions armed;
+  armed.env = {{"WEIR_CRASH_AT", "promotion.after"}};
+  learner = start(learning, armed);
+  const std::size_t last_piece = flights_max() - kPiece;
+  for (std::size_t i = 0; i < 3 && learner->running() && feed.events() < last_piece; ++i) {
+    feed.give(inference.data, kPiece);
+    wait_for_answers(inference, feed);
+  }
+  EXPECT_EQ(learner->wait(), (ExitStatus{-1, SIGKILL}));
+  learner = start(learning);
+  wait_until_running(learning);
+  while (feed.events() < last_piece) {
+    feed.give(inference.data, kPiece);
+    wait_for_answers(inference, feed);
+  }
+  EXPECT_TRUE(wait_until([&] { return tail(inference.data, "models").size() >= 2; }));
+  while (version_served(inference, "0") <= first && feed.events() < flights_max()) {  // What is adopted shows in the next prediction.
+    feed.give(inference.data, kPiece / 8);
+    wait_for_answers(inference, feed);
+  }
+  stop(*learner);
+  stop(*serving);
+  EXPECT_NE(learner->out().find(" examples in "), std::string::npos) << learner->out();
+  EXPECT_GT(version_served(inference, "0"), first);
+  expect_refused(part(""));
+  part("", {"model.shared=true"}).expect_verified();
+}
+
+TEST_F(Placement, EachPartitionsModelMayBeLearntElsewhereToo) {
+  const FlightsRun inference = part("inference");
+  const FlightsRun learning = part("learning");
+  const auto serving = start(inference);
+  const auto learner = start(learning);
+  wait_until_running(inference);
+  wait_until_running(learning);
+  FlightsFeed feed(flights(), directory_.path());
+  for (int i = 0; i < pieces_first(); ++i) give_and_learn(feed, inference, learning);
+  EXPECT_EQ(records_of_tasks(inference.data, "learning"), 0u);
+  EXPECT_EQ(records_of_tasks(learning.data, "inference"), 0u);
+  // Each has all partitions, for what it runs: none is dealt to a process that would leave a task of it to nobody.
+  for (const FlightsRun* run : {&inference, &learning}) {
+    const std::string status = run_weir({"status", "--json", "--data", run->data.string()}).out;
+    for (const char* chain : {"inference", "learning"})
+      EXPECT_NE(status.find("\"runs\":\"" + std::string(chain) + "\",\"partitions\":[0,1]}"), std::string::npos) << status;
+    EXPECT_EQ(status.find("\"process\":null"), std::string::npos) << status;
+  }
+  stop(*serving);
+  stop(*learner);
+  expect_refused(part("", {"model.shared=true"}));
+  part("").expect_verified();
+}
+
+}  // namespace
+}  // namespace weir
