@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,6 +17,8 @@
 #include "storage/kafka_transactions.hpp"
 
 namespace weir {
+
+inline const std::string kRequestSetting = "max.message.bytes";  // Of a topic: the largest request for one of its partitions.
 
 // How far this process knows a partition to be committed: the brokers tell readers a moment after they have told the writer.
 class CommittedEnd {
@@ -47,6 +50,7 @@ struct KafkaCore {
   // The oldest offsets of the topics as the last retention found them, by topic and partition; and how often it looked.
   std::array<std::vector<Offset>, kTopicCount> begins;
   std::uint64_t begins_version = 0;
+  std::map<std::string, std::size_t> request_bytes;  // By topic; see request_bytes_of().
 
   // REQUIRES: mutex held.
   std::string name_of(Topic topic) const {
@@ -57,6 +61,9 @@ struct KafkaCore {
   Result<KafkaTopic*> topic(Topic topic);
   // One that is there, with so many partitions.
   KafkaTopic* know(const TopicSpec& spec);
+  // How much of one request a partition of the topic takes: its max.message.bytes, if the brokers tell it.
+  std::size_t request_bytes_of(const std::string& topic);
+  std::size_t know_request_bytes(const std::string& topic, const KafkaAdmin::Settings& settings);
 };
 
 // What topics are made with.

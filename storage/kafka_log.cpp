@@ -251,7 +251,11 @@ class KafkaLog final : public TopicLog {
       const auto found = now.find(name);
       if (found == now.end() || found->second.value != value) changes[name] = value;
     }
-    return changes.empty() ? Result<void>() : core_->admin->change_settings(spec.name, changes);
+    KafkaAdmin::Settings then = now;
+    if (KafkaAdmin::Setting& size = then[kRequestSetting]; !size.own) size.value = changes[kRequestSetting] = std::to_string(kRequestBytesMax);
+    if (!changes.empty()) TRY(core_->admin->change_settings(spec.name, changes));
+    core_->know_request_bytes(spec.name, then);
+    return {};
   }
 
   std::shared_ptr<KafkaCore> core_;
@@ -262,7 +266,7 @@ class KafkaLog final : public TopicLog {
 KafkaProperties new_topic_settings(const Retention& retention) {
   KafkaProperties out = settings_of(retention);
   out["message.timestamp.type"] = "LogAppendTime";
-  out["max.message.bytes"] = "4194304";
+  out[kRequestSetting] = std::to_string(kRequestBytesMax);
   return out;
 }
 
@@ -283,6 +287,23 @@ KafkaTopic* KafkaCore::know(const TopicSpec& spec) {
   auto& known = topics[index_of(spec.topic)];
   if (!known) known = std::make_unique<KafkaTopic>(TopicSpec{spec.topic, spec.name, spec.partitions, {}});
   return known.get();
+}
+
+std::size_t KafkaCore::request_bytes_of(const std::string& topic) {
+  {
+    std::lock_guard lock(mutex);
+    if (const auto known = request_bytes.find(topic); known != request_bytes.end()) return known->second;
+  }
+  const auto settings = admin->settings(topic);
+  return know_request_bytes(topic, settings.ok() ? *settings : KafkaAdmin::Settings());  // Not everybody may ask.
+}
+
+std::size_t KafkaCore::know_request_bytes(const std::string& topic, const KafkaAdmin::Settings& settings) {
+  std::size_t bytes = kRequestBytes;
+  if (const auto found = settings.find(kRequestSetting); found != settings.end())
+    std::from_chars(found->second.value.data(), found->second.value.data() + found->second.value.size(), bytes);
+  std::lock_guard lock(mutex);
+  return request_bytes[topic] = std::min(bytes, kRequestBytesMax);
 }
 
 Result<std::unique_ptr<TopicLog>> open_kafka_log(KafkaLogOptions options, std::unique_ptr<TopicLog> local) {

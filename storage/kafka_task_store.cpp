@@ -321,11 +321,11 @@ class KafkaTaskStore final : public TaskStore {
     TRY(make_changes(transaction, next, forgotten));
     TRY(transactions_.warm(changelog_));
     for (const KafkaAppend& append : appends) TRY(transactions_.warm(append.topic->spec.name));
-    KafkaAppended changelog_end;
+    KafkaAppended changelog_end{.request_bytes = core_->request_bytes_of(changelog_)};
     const auto fill = [&](KafkaProducer& producer) -> std::optional<KafkaFailure> {
       for (KafkaAppend& append : appends)
         if (auto failure = append_all(producer, append)) return failure;
-      changelog_end = {};
+      changelog_end.begin();
       return append_changes(producer, changelog_end);
     };
     acked_ns_ = 0;
@@ -575,7 +575,7 @@ KafkaProperties changelog_settings() {
           {"delete.retention.ms", std::to_string(milliseconds(kDeleteRetention))},
           {"segment.bytes", std::to_string(64 << 20)},
           {"segment.ms", "3600000"},  // What is in the open segment is not compacted.
-          {"max.message.bytes", "4194304"}};
+          {kRequestSetting, std::to_string(kRequestBytesMax)}};
 }
 
 Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpec& spec, const Transaction& transaction) {
@@ -586,7 +586,7 @@ Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpe
     if (partition.value < 0 || partition.value >= found->spec.partitions)
       return Error{ErrorCode::kConfig, "task '" + spec.name + "' writes partition " + std::to_string(partition.value) + " of topic '" +
                                            found->spec.name + "', which has " + std::to_string(found->spec.partitions)};
-    out.push_back({found, partition, &records, {}});
+    out.push_back({found, partition, &records, {.request_bytes = core.request_bytes_of(found->spec.name)}});
     return {};
   };
   for (std::size_t i = 0; i < kTopicCount; ++i) TRY(add(static_cast<Topic>(i), spec.partition, transaction.records[i]));
@@ -595,7 +595,7 @@ Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpe
 }
 
 std::optional<KafkaFailure> append_all(KafkaProducer& producer, KafkaAppend& append) {
-  append.appended = {};
+  append.appended.begin();
   auto topic = producer.topic(append.topic->spec.name);
   if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
   std::optional<KafkaFailure> failure;

@@ -33,6 +33,25 @@ struct Decimal {
   const char* end;
 };
 
+// How many bytes of a request a record takes at most, with the names of its headers.
+constexpr std::size_t kRecordBytes = 64;
+constexpr std::size_t kHeaderBytes = 192;
+constexpr std::size_t kRequestHeadBytes = 1024;
+std::size_t bytes_in_request(const Record& record, bool headers) {
+  return record.key.size() + record.value.size() + kRecordBytes + (headers ? kHeaderBytes + record.source.topic.size() : 0);
+}
+
+// Both kinds send when they are told to, a partition's records together: see KafkaProducer::append().
+KafkaProperties with_requests(KafkaProperties own) {
+  own.merge(KafkaProperties{{"linger.ms", "1000"},
+                            {"batch.num.messages", "1000000"},
+                            {"batch.size", std::to_string(kRequestBytesMax)},
+                            {"message.max.bytes", std::to_string(kRequestBytesMax)},
+                            {"allow.auto.create.topics", "false"},  // With settings that nobody chose.
+                            {"queue.buffering.max.messages", "1000000"}});
+  return own;
+}
+
 void set_header(rd_kafka_vu_t& to, const char* name, const void* value, std::size_t bytes) {
   to.vtype = RD_KAFKA_VTYPE_HEADER;
   to.u.header.name = name;
@@ -46,18 +65,10 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions
   std::unique_ptr<KafkaProducer> out(new KafkaProducer(options, transactional_id));
   const int timeout_ms = milliseconds(options.transaction_timeout);
   TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_PRODUCER,
-                                             {{"transactional.id", transactional_id},
-                                              {"transaction.timeout.ms", std::to_string(timeout_ms)},
-                                              {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
-                                              // A commit flushes. Until then a partition's records wait for a full request: with more
-                                              // requests than may be in flight the client's thread spins. batch.size stays as it is: a
-                                              // topic that somebody else has made takes no more by default.
-                                              {"linger.ms", "1000"},
-                                              {"batch.num.messages", "100000"},
-                                              {"retry.backoff.ms", "1"},
-                                              {"allow.auto.create.topics", "false"},  // With settings that nobody chose.
-                                              {"queue.buffering.max.messages", "1000000"},
-                                              {"message.max.bytes", "4194304"}},
+                                             with_requests({{"transactional.id", transactional_id},
+                                                            {"transaction.timeout.ms", std::to_string(timeout_ms)},
+                                                            {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
+                                                            {"retry.backoff.ms", "1"}}),
                                              [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
   return out;
 }
@@ -66,12 +77,7 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make_plain(const KafkaLogO
   std::unique_ptr<KafkaProducer> out(new KafkaProducer(options, options.pipeline));
   const int timeout_ms = milliseconds(options.transaction_timeout);
   TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_PRODUCER,
-                                             {{"enable.idempotence", "true"},
-                                              {"message.timeout.ms", std::to_string(timeout_ms)},
-                                              {"linger.ms", "1000"},  // A flush sends.
-                                              {"allow.auto.create.topics", "false"},
-                                              {"queue.buffering.max.messages", "1000000"},
-                                              {"message.max.bytes", "4194304"}},
+                                             with_requests({{"enable.idempotence", "true"}, {"message.timeout.ms", std::to_string(timeout_ms)}}),
                                              [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
   return out;
 }
@@ -127,6 +133,13 @@ std::optional<KafkaFailure> KafkaProducer::begin() {
 
 std::optional<KafkaFailure> KafkaProducer::append(rd_kafka_topic_t* topic, PartitionId partition, const Record& record, bool headers,
                                                   KafkaAppended& appended) {
+  const std::size_t size = bytes_in_request(record, headers);
+  if (appended.flush == flushes_ && appended.waiting + size + kRequestHeadBytes > appended.request_bytes) {
+    if (auto failure = flush()) return failure;
+    ++flushes_;
+  }
+  if (std::exchange(appended.flush, flushes_) != flushes_) appended.waiting = 0;
+  appended.waiting += size;
   std::array<rd_kafka_vu_t, 9> all;
   std::size_t count = 0;
   const auto next = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {

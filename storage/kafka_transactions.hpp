@@ -17,11 +17,19 @@
 
 namespace weir {
 
+// What a request takes at most, where the topic says nothing else; and what none of ours exceeds.
+inline constexpr std::size_t kRequestBytes = 1'000'000;
+inline constexpr std::size_t kRequestBytesMax = 4u << 20;
+
 // Where the records of one topic partition ended, told by the brokers as they acknowledge, and whether they refused any.
 struct KafkaAppended {
+  std::size_t request_bytes = kRequestBytes;  // What the partition takes in one request.
   std::int64_t last = -1;
   std::int64_t acked_ns = 0;  // When the last acknowledgement came (steady clock).
   rd_kafka_resp_err_t failed = RD_KAFKA_RESP_ERR_NO_ERROR;  // One of them; a transaction with it cannot be committed.
+  std::uint64_t flush = 0;      // The producer's, of which the last record was.
+  std::size_t waiting = 0;      // Bytes that were appended since.
+  void begin() { *this = {.request_bytes = request_bytes}; }
 };
 
 // One transactional producer. Every call that returns a failure has left the transaction open, unless the handle is dead.
@@ -41,6 +49,9 @@ class KafkaProducer {
 
   std::optional<KafkaFailure> begin();
   // Key and value are not copied: they stay until commit() or abort() returns. `headers`: source and event time.
+  //
+  // A partition's records go out as one request, with the flush of a commit or before what does not fit into it: the client has
+  // one request of a partition in flight, and while a second one is ready its thread spins.
   std::optional<KafkaFailure> append(rd_kafka_topic_t* topic, PartitionId partition, const Record& record, bool headers, KafkaAppended& appended);
   std::optional<KafkaFailure> commit();
   std::optional<KafkaFailure> abort();
@@ -55,6 +66,7 @@ class KafkaProducer {
   const std::string id_;
   KafkaHandle handle_;
   std::map<std::string, KafkaPtr<rd_kafka_topic_t>> topics_;  // Gone before the handle.
+  std::uint64_t flushes_ = 1;  // While records were appended.
 };
 
 class KafkaTransactions {

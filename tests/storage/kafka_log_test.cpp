@@ -262,6 +262,34 @@ TEST_F(KafkaLogTest, LeavesSomebodyElsesTopicAsItIs) {
   EXPECT_EQ(log->describe(Topic::kLogs)->spec.retention.age, std::optional<Duration>(std::chrono::hours(24)));
 }
 
+// A transaction goes out in requests as large as its topics take, and not larger.
+TEST_F(KafkaLogTest, ATransactionLargerThanARequestOfItsTopic) {
+  const auto admin = KafkaAdmin::open(options());
+  ASSERT_OK(admin);
+  ASSERT_OK((*admin)->create("demo.predictions", 1, {{"max.message.bytes", "65536"}, {"message.timestamp.type", "LogAppendTime"}}));
+  ASSERT_OK((*admin)->create("demo.examples", 1, {{"message.timestamp.type", "LogAppendTime"}}));  // As large as the brokers take.
+  const auto log = open();
+  for (const Topic topic : {Topic::kPredictions, Topic::kExamples}) ASSERT_OK(log->create(topic_spec(topic)));
+  const auto size_of = [&](const std::string& topic) {
+    const auto settings = (*admin)->settings(topic);
+    EXPECT_TRUE(settings.ok());
+    return settings->at("max.message.bytes").value;
+  };
+  EXPECT_EQ(size_of("demo.predictions"), "65536") << "somebody has chosen it";
+  EXPECT_EQ(size_of("demo.examples"), "4194304");
+  const auto store = started_task(*log);
+  constexpr int kRecords = 300;
+  Transaction transaction;
+  for (int i = 0; i < kRecords; ++i) {
+    transaction.append(Topic::kPredictions, record("k", std::string(1000, 'p')));
+    transaction.append(Topic::kExamples, record("k", std::string(20'000, 'e')));  // 6 MB: more than any request takes.
+  }
+  const auto committed = store->commit(transaction);
+  ASSERT_OK(committed);
+  EXPECT_EQ(values(*log, Topic::kPredictions), std::vector<std::string>(kRecords, std::string(1000, 'p')));
+  EXPECT_EQ(values(*log, Topic::kExamples), std::vector<std::string>(kRecords, std::string(20'000, 'e')));
+}
+
 TEST_F(KafkaLogTest, NamesAPositionThatIsNotThere) {
   const auto log = open();
   ASSERT_OK(log->create(topic_spec(Topic::kPredictions)));
