@@ -53,6 +53,9 @@ rocksdb::ColumnFamilyOptions state_options(const EmbeddedLogOptions& options) {
   out.write_buffer_size = options.state_write_buffer_bytes;
   // A commit's changes come sorted: each goes in near the one before it. One hint for all keys.
   out.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
+  // Most lookups are of ids never seen: a filter in memory, too, before the skip list.
+  out.memtable_whole_key_filtering = true;
+  out.memtable_prefix_bloom_size_ratio = 0.02;
   out.max_write_buffer_number = 3;
   out.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   out.level_compaction_dynamic_level_bytes = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@ constexpr std::size_t kSlabBytes = 64 << 10;
 constexpr std::size_t kClassCount = 33;       // 64 bytes to 16 KiB, four per doubling.
 constexpr std::uint8_t kLargeClass = 255;     // From malloc, one by one.
 constexpr std::size_t kGuardGroups = 65536;  // 512 KiB.
+constexpr std::size_t kBytesPerHint = 128;    // Of the budget. Most entries are smaller than that, and some hints lost.
 constexpr int kEvictionSteps = 24;            // Slots looked at per lookup that made an entry resident.
 
 // One entry's block: this header, the key ('k' before it, as stored) padded to 8 bytes, the value.
@@ -153,6 +155,38 @@ class SlabAllocator {
   std::vector<Slab*> slabs_;
 };
 
+// Which keys are resident, for threads that may not look: one word a key, by its hash; the last one that came stands there. A
+// reader thread need not fetch what is resident, and asks that it stays until the tick has looked it up.
+class ResidentHints {
+ public:
+  explicit ResidentHints(std::size_t budget_bytes) : words_(std::bit_ceil(std::max<std::size_t>(budget_bytes / kBytesPerHint, 1024))) {}
+  // The owner's.
+  void add(std::uint64_t hash) { word(hash).store(mark_of(hash), std::memory_order_relaxed); }
+  void remove(std::uint64_t hash) {
+    if ((word(hash).load(std::memory_order_relaxed) & ~kWanted) == mark_of(hash)) word(hash).store(0, std::memory_order_relaxed);
+  }
+  // Whether it was asked for since the last time.
+  bool take_wanted(std::uint64_t hash) {
+    if (word(hash).load(std::memory_order_relaxed) != (mark_of(hash) | kWanted)) return false;
+    word(hash).store(mark_of(hash), std::memory_order_relaxed);
+    return true;
+  }
+  // Any thread. A guess: whoever trusts it looks up what was evicted in the meantime, or fetches what is there.
+  bool ask_for(std::uint64_t hash) {
+    const std::uint32_t now = word(hash).load(std::memory_order_relaxed);
+    if ((now & ~kWanted) != mark_of(hash)) return false;
+    if ((now & kWanted) == 0) word(hash).fetch_or(kWanted, std::memory_order_relaxed);
+    return true;
+  }
+  std::size_t bytes() const { return words_.size() * sizeof(words_[0]); }
+
+ private:
+  static constexpr std::uint32_t kWanted = 1;
+  static std::uint32_t mark_of(std::uint64_t hash) { return (static_cast<std::uint32_t>(hash >> 32) | 2) & ~kWanted; }
+  std::atomic<std::uint32_t>& word(std::uint64_t hash) { return words_[hash & (words_.size() - 1)]; }
+  std::vector<std::atomic<std::uint32_t>> words_;
+};
+
 }  // namespace
 
 struct KeyedState::Impl {
@@ -168,7 +202,7 @@ struct KeyedState::Impl {
     std::uint64_t hash;
   };
 
-  explicit Impl(std::size_t budget) : budget_bytes(budget), slots(1024) { mask = slots.size() - 1; }
+  explicit Impl(std::size_t budget) : budget_bytes(budget), slots(1024), hints(budget) { mask = slots.size() - 1; }
   ~Impl() { drop_everything(); }
 
   std::size_t budget_bytes;
@@ -177,6 +211,7 @@ struct KeyedState::Impl {
   std::size_t count = 0;
   std::size_t entry_bytes = 0;
   SlabAllocator slabs;
+  ResidentHints hints;
   std::vector<Entry*> dirty;
   std::vector<Erasure> erasures;  // Saved, not yet committed; ascending by commit.
   std::size_t erasures_begin = 0;
@@ -192,11 +227,14 @@ struct KeyedState::Impl {
   std::uint64_t evictions = 0;
   std::uint64_t refused = 0;
 
-  std::size_t resident_bytes() const { return entry_bytes + slots.size() * sizeof(Slot); }
+  std::size_t resident_bytes() const { return entry_bytes + slots.size() * sizeof(Slot) + hints.bytes(); }
 
   void drop_everything() {
     for (Slot& slot : slots) {
-      if (slot.entry != 0) free_block(entry_of(slot));
+      if (slot.entry != 0) {
+        hints.remove(slot.hash);
+        free_block(entry_of(slot));
+      }
       slot = {};
     }
     count = 0;
@@ -277,6 +315,7 @@ struct KeyedState::Impl {
     entry->key_data()[0] = 'k';
     if (!key.empty()) std::memcpy(entry->key_data() + 1, key.data(), key.size());
     slots[at] = {hash, reinterpret_cast<std::uintptr_t>(entry) | 1};
+    hints.add(hash);
     ++count;
     return entry;
   }
@@ -287,6 +326,7 @@ struct KeyedState::Impl {
     CHECK(entry->dirty_at == kNotDirty);
     std::uint64_t& gone = changed_and_gone[(entry->hash >> 40) % kGuardGroups];
     gone = std::max(gone, entry->commit);
+    hints.remove(entry->hash);
     free_block(entry);
     --count;
     std::size_t hole = at;
@@ -319,7 +359,7 @@ struct KeyedState::Impl {
         ++hand;
       } else {
         Entry* entry = entry_of(slot);
-        if (entry == keep || entry->dirty_at != kNotDirty || entry->derived || entry->commit > committed) {
+        if (entry == keep || entry->dirty_at != kNotDirty || entry->derived || entry->commit > committed || hints.take_wanted(entry->hash)) {
           ++hand;
         } else {
           any = any || !entry->absent;
@@ -585,16 +625,18 @@ void KeyedState::committed(CommitId id) {
 }
 
 Result<void> KeyedState::fetch(FetchedEntries& entries) const {
-  const Impl& s = *impl_;
-  const std::size_t count = entries.keys.count();
+  Impl& s = *impl_;
   entries.as_of = s.reader->visible();  // Before the reads: they may show more than this, never less.
-  std::vector<std::string> keys(count);
-  std::vector<std::string_view> views(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    keys[i].reserve(s.prefix.size() + entries.keys.key(i).size());
-    keys[i].append(s.prefix).append(entries.keys.key(i));
-    views[i] = keys[i];
+  KeyList wanted, full;
+  for (std::size_t i = 0; i < entries.keys.count(); ++i) {
+    const std::string_view key = entries.keys.key(i);
+    if (s.hints.ask_for(index_hash(key))) continue;
+    wanted.add(key);
+    full.add(s.prefix, key);
   }
+  entries.keys = std::move(wanted);
+  std::vector<std::string_view> views(full.count());
+  for (std::size_t i = 0; i < views.size(); ++i) views[i] = full.key(i);
   return s.reader->get_many(views, entries.values, entries.found);
 }
 

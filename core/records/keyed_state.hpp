@@ -28,7 +28,9 @@ namespace weir {
 // Keys collected for prefetch, with the prefix of the stage they belong to.
 class KeyList {
  public:
-  void add(std::string_view key) {
+  void add(std::string_view key) { add({}, key); }
+  void add(std::string_view prefix, std::string_view key) {
+    bytes_.append(prefix);
     bytes_.append(key);
     ends_.push_back(bytes_.size());
   }
@@ -104,7 +106,8 @@ class KeyedState {
 
   // True if some entries may not be resident: then the reader thread fetches ahead. Any thread.
   bool needs_fetch() const { return maybe_cold_.load(std::memory_order_relaxed); }
-  // Reads `entries.keys` from committed state. Any thread, not during load(); touches nothing resident.
+  // Reads `entries.keys` from committed state, but those that are resident: they are taken out of the list, and stay for now. Any
+  // thread, not during load().
   Result<void> fetch(FetchedEntries& entries) const;
   // Makes them resident where they are not (absent ones too, as known to be absent), unless they could be out of date: an
   // entry changed after `as_of` and evicted since. The guard keeps the commit per group of keys, so it may refuse too much,

@@ -142,6 +142,35 @@ TEST(KeyedState, AFailedReadIsKeptAsItsError) {
   EXPECT_EQ(keyed.error()->code, ErrorCode::kCorruption);
 }
 
+TEST(KeyedState, AFetchLeavesOutWhatIsResidentAndThatStaysForNow) {
+  const auto reader = std::make_shared<MapStateReader>();
+  constexpr std::uint64_t kKeys = 40'000;
+  for (std::uint64_t i = 0; i < kKeys; ++i) reader->entries["stage.k" + std::to_string(i)] = std::string(100, 'x');
+  KeyedState keyed(1 << 20);
+  ASSERT_TRUE(keyed.load(state_of(reader), 0).ok());
+  Rng rng(3);
+  std::uint64_t next = 0, left_out = 0, lost = 0;
+  for (; keyed.evictions() < 5000; ++next) keyed.find(std::to_string(next % kKeys));
+  for (int round = 0; round < 3000; ++round) {
+    const std::string key = std::to_string((next - 1 - rng.below(6000)) % kKeys);  // Long ago, or longer: some are still there.
+    FetchedEntries fetched;
+    fetched.keys.add(key);
+    fetched.keys.add("never there");
+    ASSERT_TRUE(keyed.fetch(fetched).ok());
+    ASSERT_GE(fetched.keys.count(), 1u);
+    ASSERT_EQ(fetched.keys.key(fetched.keys.count() - 1), "never there");
+    ASSERT_EQ(fetched.found.back(), 0);
+    if (fetched.keys.count() == 2) continue;  // It was fetched.
+    for (int i = 0; i < 20; ++i) keyed.find(std::to_string(next++ % kKeys));  // Each drives others out.
+    const std::uint64_t before = keyed.cold_reads();
+    EXPECT_EQ(text_of(keyed.find(key)), std::string(100, 'x'));
+    ++left_out;
+    lost += keyed.cold_reads() - before;
+  }
+  EXPECT_GT(left_out, 500u);
+  EXPECT_LT(lost * 100, left_out);  // Another key's hint may have taken the place.
+}
+
 TEST(KeyedState, AStaleFetchDoesNotBringBackWhatWasEvictedOrErased) {
   auto reader = std::make_shared<MapStateReader>();
   reader->entries["stage.ka"] = "old";
