@@ -11,6 +11,12 @@ namespace {
 constexpr std::size_t kSlotsMin = 1024;
 constexpr std::size_t kWipeBytes = 4u << 20;  // Of the keys that one write erases.
 
+// To those that are written.
+void add(const ChangeMap::Change& change, StateChanges& out) {
+  if (change.erased) out.erase("", change.key);
+  else out.put("", change.key, change.value);
+}
+
 }  // namespace
 
 std::size_t ChangeMap::slot_of(std::uint64_t hash, std::string_view key) const {
@@ -32,14 +38,19 @@ void ChangeMap::grow() {
   }
 }
 
-void ChangeMap::add(std::string_view key, std::string_view value, bool erased) {
+void ChangeMap::add(std::string_view prefix, std::string_view name, std::string_view value, bool erased) {
   if ((entries_.size() + 1) * 2 > slots_.size()) grow();
+  const std::size_t at = bytes_.size();
+  bytes_.append(prefix);
+  bytes_.append(name);
+  const std::string_view key = bytes_.view(at, bytes_.size() - at);
   const std::uint64_t hash = hash64(key);
   const std::size_t slot = slot_of(hash, key);
   if (slots_[slot] == 0) {
-    entries_.push_back({hash, bytes_.size(), 0, static_cast<std::uint32_t>(key.size()), 0, false});
+    entries_.push_back({hash, at, 0, static_cast<std::uint32_t>(key.size()), 0, false});
     slots_[slot] = static_cast<std::uint32_t>(entries_.size());
-    bytes_.append(key);
+  } else {
+    bytes_.truncate(at);
   }
   Entry& entry = entries_[slots_[slot] - 1];
   entry.value_at = bytes_.size();
@@ -61,32 +72,55 @@ void ChangeMap::clear() {
   std::ranges::fill(slots_, 0);
 }
 
-void KafkaLocalState::apply(const StateChanges& changes) {
+void KafkaLocalState::apply(const StateChanges& changes, std::string_view prefix) {
   std::lock_guard lock(mutex_);
-  changes.for_each([&](std::string_view key, std::string_view value, bool erased) {
-    if (erased) waiting_.erase(key);
-    else waiting_.put(key, value);
-  });
+  changes.for_each([&](std::string_view key, std::string_view value, bool erased) { newer_.add(prefix, key, value, erased); });
+}
+
+std::optional<ChangeMap::Change> KafkaLocalState::find(std::string_view key) const {
+  if (auto change = newer_.find(key)) return change;
+  return older_.find(key);
+}
+
+Result<void> KafkaLocalState::commit(std::string_view stamp_key, std::string_view stamp) {
+  transaction_.state.put("", stamp_key, stamp);
+  const auto stored = store_->commit(transaction_);
+  if (!stored.ok()) return stored.error();
+  return {};
 }
 
 Result<void> KafkaLocalState::write(std::string_view stamp_key, std::string_view stamp) {
   transaction_.clear();
-  waiting_.for_each([&](const ChangeMap::Change& change) {
-    if (change.erased) transaction_.state.erase("", change.key);
-    else transaction_.state.put("", change.key, change.value);
+  older_.for_each([&](const ChangeMap::Change& change) {
+    if (!newer_.find(change.key)) add(change, transaction_.state);
   });
-  transaction_.state.put("", stamp_key, stamp);
-  const auto stored = store_->commit(transaction_);
-  if (!stored.ok()) return stored.error();
+  newer_.for_each([&](const ChangeMap::Change& change) { add(change, transaction_.state); });
+  TRY(commit(stamp_key, stamp));
   std::lock_guard lock(mutex_);  // Only now: who does not find a change here any more finds it in the store.
-  waiting_.clear();
+  newer_.clear();
+  older_.clear();
+  return {};
+}
+
+Result<void> KafkaLocalState::write_older(std::string_view stamp_key, std::string_view stamp) {
+  if (!older_.empty()) {
+    transaction_.clear();
+    older_.for_each([&](const ChangeMap::Change& change) {
+      if (!newer_.find(change.key)) add(change, transaction_.state);
+    });
+    TRY(commit(stamp_key, stamp));
+  }
+  std::lock_guard lock(mutex_);
+  older_.clear();
+  std::swap(newer_, older_);
   return {};
 }
 
 Result<void> KafkaLocalState::wipe() {
   {
     std::lock_guard lock(mutex_);
-    waiting_.clear();
+    newer_.clear();
+    older_.clear();
   }
   for (;;) {
     transaction_.clear();
@@ -103,7 +137,7 @@ Result<void> KafkaLocalState::wipe() {
 Result<bool> KafkaLocalState::get(std::string_view key, std::string& value) const {
   {
     std::lock_guard lock(mutex_);
-    if (const auto change = waiting_.find(key)) {
+    if (const auto change = find(key)) {
       value.assign(change->value);
       return !change->erased;
     }
@@ -120,7 +154,7 @@ Result<void> KafkaLocalState::get_many(std::span<const std::string_view> keys, s
   {
     std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (const auto change = waiting_.find(keys[i])) {
+      if (const auto change = find(keys[i])) {
         values[i].assign(change->value);
         found[i] = !change->erased;
       } else {
@@ -145,10 +179,11 @@ Result<void> KafkaLocalState::scan_from(std::string_view prefix, std::string_vie
   std::map<std::string, std::optional<std::string>> changed;  // In key order; without a value: erased.
   {
     std::lock_guard lock(mutex_);
-    waiting_.for_each([&](const ChangeMap::Change& change) {
-      if (!change.key.starts_with(prefix) || change.key < from) return;
-      changed[std::string(change.key)] = change.erased ? std::nullopt : std::optional(std::string(change.value));
-    });
+    for (const ChangeMap* part : {&older_, &newer_})
+      part->for_each([&](const ChangeMap::Change& change) {
+        if (!change.key.starts_with(prefix) || change.key < from) return;
+        changed[std::string(change.key)] = change.erased ? std::nullopt : std::optional(std::string(change.value));
+      });
   }
   auto next = changed.begin();
   bool more = true;
@@ -169,7 +204,7 @@ Result<void> KafkaLocalState::scan_from(std::string_view prefix, std::string_vie
 
 Result<void> KafkaLocalState::scan_written(std::string_view prefix, std::string_view from,
                                            const std::function<bool(std::string_view, std::string_view)>& fn) const {
-  return state_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) { return waiting_.find(key) || fn(key, value); });
+  return state_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) { return find(key) || fn(key, value); });
 }
 
 }  // namespace weir

@@ -2,8 +2,10 @@
 // A task's copy of its changelog in this process: the local store, and before it the newest changes, in memory.
 //
 // What the changelog has committed need not be written here at once: a store that lags is filled up from its stamp on. So
-// changes wait until there are many, and one that is overwritten or erased in the meantime is never written: a row that waits
-// for its outcome for less than that costs the store one small write in place of three. Internal to the kafka_* files.
+// changes wait until there are many, in two parts: the older one is written when the newer one is full, without what has been
+// overwritten or erased in the meantime. That part is right without it: who begins at its stamp meets the newer changes again. A
+// row that waits for its outcome for less than that costs the store one small write in place of three. Internal to the kafka_*
+// files.
 
 #include <cstdint>
 #include <functional>
@@ -27,8 +29,10 @@ class ChangeMap {
     std::string_view value;
     bool erased = false;
   };
-  void put(std::string_view key, std::string_view value) { add(key, value, false); }
-  void erase(std::string_view key) { add(key, {}, true); }
+  void put(std::string_view key, std::string_view value) { add({}, key, value, false); }
+  void erase(std::string_view key) { add({}, key, {}, true); }
+  // The key is `prefix` and `key`.
+  void add(std::string_view prefix, std::string_view key, std::string_view value, bool erased);
   // The views hold until the next change.
   std::optional<Change> find(std::string_view key) const;
   // The last change of each key, in the order in which the keys came.
@@ -49,7 +53,6 @@ class ChangeMap {
     std::uint32_t value_bytes;
     bool erased;
   };
-  void add(std::string_view key, std::string_view value, bool erased);
   std::size_t slot_of(std::uint64_t hash, std::string_view key) const;  // Its own, or the free one where it belongs.
   void grow();
   Change change_of(const Entry& e) const { return {bytes_.view(e.key_at, e.key_bytes), bytes_.view(e.value_at, e.value_bytes), e.erased}; }
@@ -65,10 +68,14 @@ class KafkaLocalState final : public StateReader {
   // `store`: recovered; `state` is its state.
   KafkaLocalState(std::unique_ptr<TaskStore> store, std::shared_ptr<const StateReader> state) : store_(std::move(store)), state_(std::move(state)) {}
 
-  void apply(const StateChanges& changes);
-  std::size_t waiting_bytes() const { return waiting_.bytes(); }
-  // Writes what waits, and `stamp` under its key, in one piece.
+  // `prefix`: before every key.
+  void apply(const StateChanges& changes, std::string_view prefix = {});
+  bool waits() const { return !newer_.empty() || !older_.empty(); }
+  std::size_t newer_bytes() const { return newer_.bytes(); }
+  // Writes all that waits, and `stamp` under its key, in one piece.
   Result<void> write(std::string_view stamp_key, std::string_view stamp);
+  // Writes the older part, and its stamp with it; the newer one takes its place. REQUIRES: `stamp` tells where that part ended.
+  Result<void> write_older(std::string_view stamp_key, std::string_view stamp);
   // Erases everything.
   Result<void> wipe();
 
@@ -82,10 +89,13 @@ class KafkaLocalState final : public StateReader {
   CommitId visible() const override { return state_->visible(); }
 
  private:
+  std::optional<ChangeMap::Change> find(std::string_view key) const;  // Of what waits. REQUIRES: the mutex, or the committer.
+  Result<void> commit(std::string_view stamp_key, std::string_view stamp);
+
   const std::unique_ptr<TaskStore> store_;
   const std::shared_ptr<const StateReader> state_;
   mutable std::mutex mutex_;
-  ChangeMap waiting_;         // Changed under the mutex; the committer reads it without.
+  ChangeMap newer_, older_;   // Changed under the mutex; the committer reads them without.
   Transaction transaction_;   // Of write() and wipe().
 };
 

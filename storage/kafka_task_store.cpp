@@ -13,8 +13,9 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kLocalBytes = 8u << 20;     // Changes that wait to be written into the local store: read again after a kill.
-constexpr Duration kLocalEvery = std::chrono::minutes(1);         // Or so long, where little changes.
+// Changes that wait to be written into the local store, up to twice that: they are read again after a kill.
+constexpr std::size_t kLocalBytes = 12u << 20;
+constexpr Duration kLocalEvery = std::chrono::seconds(30);        // Or so long, where little changes.
 constexpr std::uint64_t kRewriteCommits = 256;                    // See rewrite_some().
 constexpr std::uint64_t kBundlesErasedMax = 1000;                 // By one commit.
 constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
@@ -87,7 +88,7 @@ class KafkaTaskStore final : public TaskStore {
         transactions_(core_->options, core_->options.pipeline + "." + spec_.name + "." + std::to_string(spec_.partition.value)) {}
 
   ~KafkaTaskStore() override {
-    if (local_ && !read_only() && local_->waiting_bytes() > 0) static_cast<void>(store_local());  // What fails now is read again.
+    if (local_ && !read_only() && local_->waits()) static_cast<void>(store_local());  // What fails now is read again.
     local_.reset();  // Before somebody else may open the task.
     std::lock_guard lock(core_->mutex);
     core_->open_tasks.erase({spec_.name, spec_.partition.value});
@@ -214,6 +215,8 @@ class KafkaTaskStore final : public TaskStore {
       TRY_ASSIGN(auto store, core_->local->open_task(spec_));
       TRY_ASSIGN(const Recovered recovered, store->recover());
       local_ = std::make_shared<KafkaLocalState>(std::move(store), recovered.state);
+    } else if (local_->waits()) {
+      TRY(store_local());  // Of a standby that takes over: it goes on from one stamp.
     }
     stamp_ = {};
     entry_ = {};
@@ -266,8 +269,14 @@ class KafkaTaskStore final : public TaskStore {
     return store_local_if_due();
   }
   Result<void> store_local_if_due() {
-    if (local_->waiting_bytes() < kLocalBytes && core_->options.clock->wall_us() - stamp_.time_us < kLocalEvery.count()) return {};
-    return store_local();
+    const std::int64_t now_us = core_->options.clock->wall_us();
+    if (local_->newer_bytes() < kLocalBytes && now_us - stamp_.time_us < kLocalEvery.count()) return {};
+    body_.clear();
+    encode(stamp_older_, body_);
+    TRY(damage_(local_->write_older(kLocalStamp, body_.view())));
+    stamp_.time_us = now_us;
+    stamp_older_ = stamp_;
+    return {};
   }
 
   Result<void> take(const RecordBatch& batch) {
@@ -304,7 +313,9 @@ class KafkaTaskStore final : public TaskStore {
     stamp_.time_us = core_->options.clock->wall_us();
     body_.clear();
     encode(stamp_, body_);
-    return damage_(local_->write(kLocalStamp, body_.view()));
+    TRY(damage_(local_->write(kLocalStamp, body_.view())));
+    stamp_older_ = stamp_;
+    return {};
   }
 
   Result<void> wipe() {
@@ -343,6 +354,7 @@ class KafkaTaskStore final : public TaskStore {
     for (const KafkaAppend& append : appends) acked_ns_ = std::max(acked_ns_, append.appended.acked_ns);
     entry_ = std::move(next);
     rewrite_ = std::move(rewrite_next_);
+    local_->apply(transaction.state, kChangelogState);
     local_->apply(changes_local_);
     // An acknowledgement that was lost and came again names no offset: then some are read once more after a restart.
     stamp_.next = std::max(stamp_.next, Offset(changelog_end.last).next());
@@ -393,7 +405,7 @@ class KafkaTaskStore final : public TaskStore {
     return Error{ErrorCode::kFenced, "task " + label_ + ": another process owns this task now, " + where() + " says"};
   }
 
-  // Changes as records of the changelog, with their bytes in `sealed_`, and for the local store.
+  // Changes as records of the changelog, with their bytes in `sealed_`, and those that are not state for the local store.
   Result<void> make_changes(Transaction& transaction, ChangelogTaskEntry& next, const std::vector<std::string>& forgotten) {
     changes_.clear();
     changes_local_.clear();
@@ -403,8 +415,6 @@ class KafkaTaskStore final : public TaskStore {
     TRY(rewrite_some(transaction.state.bytes()));  // Before the changes: theirs are newer.
     transaction.state.for_each([&](std::string_view key, std::string_view value, bool erased) {
       append_change(key, value, erased, run_);
-      if (erased) changes_local_.erase(kChangelogState, key);
-      else changes_local_.put(kChangelogState, key, value);
     });
     if (!run_.empty()) {
       cut_bundle(run_.view(), [&](std::string_view piece, bool ends) {
@@ -549,7 +559,8 @@ class KafkaTaskStore final : public TaskStore {
   KafkaTransactions transactions_;
   std::shared_ptr<KafkaLocalState> local_;
   std::shared_ptr<std::atomic<std::uint64_t>> last_commit_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  LocalStamp stamp_;
+  LocalStamp stamp_;        // As of all that has been applied;
+  LocalStamp stamp_older_;  // of the older part of what waits.
   ChangelogTaskEntry entry_;
   bool has_changelog_ = false;
   std::uint64_t owner_ = 0;  // This one's mark.

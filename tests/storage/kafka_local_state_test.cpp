@@ -92,6 +92,9 @@ TEST_F(LocalState, ReadsLikeAMapWhereverTheChangesAre) {
     if (rng.below(20) == 0) {
       ASSERT_OK(state_->write("!", "stamp"));
     }
+    if (rng.below(20) == 0) {
+      ASSERT_OK(state_->write_older("!", "stamp"));
+    }
     if (rng.below(500) == 0) {
       ASSERT_OK(state_->wipe());
       EXPECT_TRUE(scan("", "").empty());
@@ -143,6 +146,51 @@ TEST_F(LocalState, AScanEndsWhenItIsToldTo) {
     }));
     EXPECT_EQ(seen, std::string("123456").substr(0, count));
   }
+}
+
+// A process may end at any moment: what the store holds then, and the changes from its stamp on, are the whole state.
+TEST_F(LocalState, TheStampTellsFromWhereOnChangesMakeItWhole) {
+  Rng rng(11);
+  std::map<std::string, std::string> model;
+  std::vector<StateChanges> changelog;
+  std::size_t older_end = 0;  // Where the older part of what waits ends.
+  std::size_t unwritten = 0;
+  const auto open = [&] {
+    state_.reset();
+    auto store = log_->open_task({"inference", PartitionId(0)});
+    auto recovered = (*store)->recover();
+    state_ = std::make_unique<KafkaLocalState>(std::move(store).value(), recovered->state);
+    std::string stamp;
+    const auto stamped = state_->get("!", stamp);
+    EXPECT_TRUE(stamped.ok());
+    older_end = *stamped ? std::stoul(stamp) : 0;
+    unwritten += changelog.size() - older_end;
+    for (std::size_t i = older_end; i < changelog.size(); ++i) state_->apply(changelog[i]);
+    ASSERT_OK(state_->write("!", std::to_string(changelog.size())));
+    older_end = changelog.size();
+  };
+  for (int i = 0; i < 2000; ++i) {
+    StateChanges& changes = changelog.emplace_back();
+    const std::string key = key_of(rng);
+    if (rng.below(3) == 0) {
+      changes.erase("", key);
+      model.erase(key);
+    } else {
+      changes.put("", key, std::to_string(i));
+      model[key] = std::to_string(i);
+    }
+    state_->apply(changes);
+    if (rng.below(15) == 0) {
+      ASSERT_OK(state_->write_older("!", std::to_string(older_end)));
+      older_end = changelog.size();
+    }
+    if (rng.below(60) != 0) continue;
+    open();
+    std::vector<std::pair<std::string, std::string>> expected(model.begin(), model.end());
+    expected.insert(expected.begin(), {"!", std::to_string(changelog.size())});
+    ASSERT_EQ(scan("", ""), expected) << "after change " << i;
+  }
+  EXPECT_GT(unwritten, 200u) << "nothing ever waited";
 }
 
 using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
