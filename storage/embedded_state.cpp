@@ -1,5 +1,6 @@
 #include <rocksdb/slice.h>
 
+#include "core/records/keyed_state.hpp"
 #include "storage/embedded_core.hpp"
 #include "storage/embedded_errors.hpp"
 
@@ -27,18 +28,15 @@ class EmbeddedState final : public StateReader {
                         std::vector<char>& found) const override {
     values.resize(keys.size());
     found.resize(keys.size());
-    std::vector<std::string> full(keys.size());
+    KeyList full;
+    for (const std::string_view key : keys) full.add(prefix_, key);
     std::vector<rocksdb::Slice> slices(keys.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      full[i].reserve(prefix_.size() + keys[i].size());
-      full[i].append(prefix_).append(keys[i]);
-      slices[i] = full[i];
-    }
+    for (std::size_t i = 0; i < keys.size(); ++i) slices[i] = slice(full.key(i));
     std::vector<rocksdb::PinnableSlice> stored(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
     db_.MultiGet(rocksdb::ReadOptions(), family_, keys.size(), slices.data(), stored.data(), statuses.data());
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      TRY_ASSIGN(const bool is_there, take(statuses[i], full[i], stored[i], values[i]));
+      TRY_ASSIGN(const bool is_there, take(statuses[i], full.key(i), stored[i], values[i]));
       found[i] = is_there;
     }
     return {};
@@ -61,7 +59,7 @@ class EmbeddedState final : public StateReader {
   CommitId visible() const override { return CommitId(last_commit_->load(std::memory_order_acquire)); }
 
  private:
-  static Result<bool> take(const rocksdb::Status& status, const std::string& key, const rocksdb::PinnableSlice& stored,
+  static Result<bool> take(const rocksdb::Status& status, std::string_view key, const rocksdb::PinnableSlice& stored,
                            std::string& value) {
     if (status.IsNotFound()) return false;
     if (!status.ok()) return to_error(status, describe_entry(ColumnFamily::kState, key));

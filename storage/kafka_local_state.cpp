@@ -22,19 +22,20 @@ void add(const ChangeMap::Change& change, StateChanges& out) {
 std::size_t ChangeMap::slot_of(std::uint64_t hash, std::string_view key) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {  // Ends: half of them are free.
-    if (slots_[slot] == 0) return slot;
-    const Entry& entry = entries_[slots_[slot] - 1];
+    if (slots_[slot].entry == 0) return slot;
+    if (slots_[slot].hash != hash >> 32) continue;
+    const Entry& entry = entries_[slots_[slot].entry - 1];
     if (entry.hash == hash && bytes_.view(entry.key_at, entry.key_bytes) == key) return slot;
   }
 }
 
 void ChangeMap::grow() {
-  slots_.assign(std::max(kSlotsMin, slots_.size() * 2), 0);
+  slots_.assign(std::max(kSlotsMin, slots_.size() * 2), Slot());
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     std::size_t slot = entries_[i].hash & mask;
-    while (slots_[slot] != 0) slot = (slot + 1) & mask;
-    slots_[slot] = static_cast<std::uint32_t>(i + 1);
+    while (slots_[slot].entry != 0) slot = (slot + 1) & mask;
+    slots_[slot] = {static_cast<std::uint32_t>(entries_[i].hash >> 32), static_cast<std::uint32_t>(i + 1)};
   }
 }
 
@@ -46,13 +47,13 @@ void ChangeMap::add(std::string_view prefix, std::string_view name, std::string_
   const std::string_view key = bytes_.view(at, bytes_.size() - at);
   const std::uint64_t hash = hash64(key);
   const std::size_t slot = slot_of(hash, key);
-  if (slots_[slot] == 0) {
+  if (slots_[slot].entry == 0) {
     entries_.push_back({hash, at, 0, static_cast<std::uint32_t>(key.size()), 0, false});
-    slots_[slot] = static_cast<std::uint32_t>(entries_.size());
+    slots_[slot] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(entries_.size())};
   } else {
     bytes_.truncate(at);
   }
-  Entry& entry = entries_[slots_[slot] - 1];
+  Entry& entry = entries_[slots_[slot].entry - 1];
   entry.value_at = bytes_.size();
   entry.value_bytes = static_cast<std::uint32_t>(value.size());
   entry.erased = erased;
@@ -61,7 +62,7 @@ void ChangeMap::add(std::string_view prefix, std::string_view name, std::string_
 
 std::optional<ChangeMap::Change> ChangeMap::find(std::string_view key) const {
   if (entries_.empty()) return std::nullopt;
-  const std::uint32_t at = slots_[slot_of(hash64(key), key)];
+  const std::uint32_t at = slots_[slot_of(hash64(key), key)].entry;
   if (at == 0) return std::nullopt;
   return change_of(entries_[at - 1]);
 }
@@ -69,7 +70,7 @@ std::optional<ChangeMap::Change> ChangeMap::find(std::string_view key) const {
 void ChangeMap::clear() {
   bytes_.clear();
   entries_.clear();
-  std::ranges::fill(slots_, 0);
+  std::ranges::fill(slots_, Slot());
 }
 
 void KafkaLocalState::apply(const StateChanges& changes, std::string_view prefix) {

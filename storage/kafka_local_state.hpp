@@ -59,7 +59,12 @@ class ChangeMap {
 
   ByteBuffer bytes_;
   std::vector<Entry> entries_;
-  std::vector<std::uint32_t> slots_;  // 0: free; else the entry's number + 1. A power of two, at most half full.
+  // A part of the entry's hash, so that few others are looked at, and its number + 1; 0: free. A power of two, at most half full.
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t entry = 0;
+  };
+  std::vector<Slot> slots_;
 };
 
 // Changes come from one thread, the task's committer; reading is thread-safe and sees every change that has returned.

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "core/base/crash_point.hpp"
+#include "core/records/keyed_state.hpp"
 #include "storage/changelog_bundle.hpp"
 #include "storage/kafka_changelog.hpp"
 #include "storage/kafka_core.hpp"
@@ -54,10 +55,10 @@ class KafkaState final : public StateReader {
   Result<bool> get(std::string_view key, std::string& value) const override { return damage_(local_->get(full(key), value)); }
   Result<void> get_many(std::span<const std::string_view> keys, std::vector<std::string>& values,
                         std::vector<char>& found) const override {
-    std::vector<std::string> all;
-    all.reserve(keys.size());
-    for (const std::string_view key : keys) all.push_back(full(key));
-    const std::vector<std::string_view> views(all.begin(), all.end());
+    KeyList all;
+    for (const std::string_view key : keys) all.add(kChangelogState, key);
+    std::vector<std::string_view> views(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) views[i] = all.key(i);
     return damage_(local_->get_many(views, values, found));
   }
   Result<void> scan_from(std::string_view prefix, std::string_view from,
