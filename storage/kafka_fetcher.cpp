@@ -5,6 +5,15 @@
 #include "storage/kafka_errors.hpp"
 
 namespace weir {
+namespace {
+
+// How much one client holds of a partition that comes faster than it is read: two of the larger requests, or so many small
+// records, which take twice their bytes.
+constexpr std::size_t kQueuedRecords = 10'000;
+constexpr std::size_t kQueuedKb = 8192;
+constexpr int kWakeLimitMs = 500;
+
+}  // namespace
 
 KafkaPartition::~KafkaPartition() {
   if (client_ == nullptr) return;
@@ -37,7 +46,21 @@ Result<void> KafkaPartition::start(Offset from, void (*rings)(rd_kafka_t*, void*
 KafkaPtr<rd_kafka_message_t> KafkaPartition::take() {
   KafkaPtr<rd_kafka_message_t> out(rd_kafka_consume_queue(queue_.get(), 0));
   if (!out) rd_kafka_poll(client_->handle.get(), 0);  // What concerns the whole client.
+  else if (++taken_ >= kQueuedRecords / 4) keep_fetching(Offset(out->offset));
   return out;
+}
+
+// A client whose queue was full looks again after up to a second (librdkafka < 2.2, and no setting changes it), by which a fast
+// reader has long had it all. Any request over its connection makes it look at once: where more has been committed than is
+// queued, and less than half is, it is asked for the partition's end.
+void KafkaPartition::keep_fetching(Offset taken) {
+  taken_ = 0;
+  const std::size_t queued = rd_kafka_queue_length(queue_.get());
+  const auto end = known_end();
+  if (queued > kQueuedRecords / 2 || !end || end->value <= taken.value + 1 + static_cast<std::int64_t>(queued)) return;
+  const KafkaPtr<rd_kafka_topic_partition_list_t> asked(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(asked.get(), name_.first.c_str(), name_.second)->offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_offsets_for_times(client_->handle.get(), asked.get(), kWakeLimitMs);  // Its answer does not matter.
 }
 
 std::optional<Offset> KafkaPartition::known_end() const {
@@ -66,8 +89,9 @@ Result<std::shared_ptr<KafkaPartition::Client>> KafkaFetchers::make_client() con
                                              {"fetch.wait.max.ms", "50"},
                                              {"fetch.error.backoff.ms", "20"},
                                              {"socket.timeout.ms", "10000"},
-                                             {"fetch.message.max.bytes", "4194304"},
-                                             {"queued.max.messages.kbytes", "32768"}}));
+                                             {"fetch.message.max.bytes", "1048576"},
+                                             {"queued.min.messages", std::to_string(kQueuedRecords)},
+                                             {"queued.max.messages.kbytes", std::to_string(kQueuedKb)}}));
   return out;
 }
 

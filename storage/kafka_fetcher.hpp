@@ -41,12 +41,14 @@ class KafkaPartition {
   };
   KafkaPartition() = default;
   void stop();
+  void keep_fetching(Offset taken);
 
   std::shared_ptr<std::mutex> mutex_;
   std::shared_ptr<Client> client_;
   std::pair<std::string, std::int32_t> name_;
   KafkaPtr<rd_kafka_topic_t> topic_;   // Gone before the client.
   KafkaPtr<rd_kafka_queue_t> queue_;
+  std::size_t taken_ = 0;              // Since keep_fetching() last looked.
 };
 
 // Thread-safe.

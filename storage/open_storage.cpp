@@ -18,6 +18,9 @@ Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
   if (options.read_only) return std::unique_ptr<TopicLog>(make_memory_log(options.pipeline, *options.clock));
   options.path += kLocalStore;
   options.sync = SyncPolicy::kNever;
+  // It gets less than half of what an embedded log does: what is changed again soon never comes here.
+  options.state_write_buffer_bytes /= 2;
+  options.block_cache_bytes /= 2;
   std::error_code error;
   if (std::filesystem::exists(options.path + std::string(kDamaged), error)) std::filesystem::remove_all(options.path, error);
   std::filesystem::create_directories(options.path, error);
