@@ -252,7 +252,13 @@ class KafkaLog final : public TopicLog {
       if (found == now.end() || found->second.value != value) changes[name] = value;
     }
     KafkaAdmin::Settings then = now;
-    if (KafkaAdmin::Setting& size = then[kRequestSetting]; !size.own) size.value = changes[kRequestSetting] = std::to_string(kRequestBytesMax);
+    if (KafkaAdmin::Setting& size = then[kRequestSetting]; !size.own) {  // Nobody has chosen it.
+      size.value = std::to_string(kRequestBytesMax);
+      KafkaProperties more = changes;
+      more[kRequestSetting] = size.value;
+      if (core_->admin->change_settings(spec.name, more).ok()) changes.clear();
+      else then = now;  // It only saves requests: who may not change it goes on with what there is.
+    }
     if (!changes.empty()) TRY(core_->admin->change_settings(spec.name, changes));
     core_->know_request_bytes(spec.name, then);
     return {};
