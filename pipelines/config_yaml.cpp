@@ -138,7 +138,9 @@ void write_security(Writer& w, const SecurityConfig& s) {
   w.line(2, "scope", text(s.scope));
 }
 
-std::string auto_or(const std::optional<Duration>& duration) { return duration ? duration_text(*duration) : "auto"; }
+std::string auto_or(const std::optional<Duration>& duration) {
+  return !duration ? "auto" : *duration == kNever ? "never" : duration_text(*duration);
+}
 
 }  // namespace
 

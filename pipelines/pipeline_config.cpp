@@ -201,12 +201,14 @@ class Section {
     out = *parsed;
     return true;
   }
-  void duration_or_auto(std::string_view key, std::optional<Duration>& out) {
+  // `may_be_never`: kNever is a value, too.
+  void duration_or_auto(std::string_view key, std::optional<Duration>& out, bool may_be_never = false) {
     const YamlNode* value = get(key);
     if (value == nullptr) return;
     if (value->kind == Kind::kScalar && value->scalar == "auto") return out.reset();
+    if (may_be_never && value->kind == Kind::kScalar && value->scalar == "never") return void(out = kNever);
     auto parsed = value->kind == Kind::kScalar ? parse_duration(value->scalar) : Result<Duration>(Error{});
-    if (!parsed.ok()) return refuse(*value, key, "auto, or a duration with its unit, as in '10 ms'");
+    if (!parsed.ok()) return refuse(*value, key, std::string(may_be_never ? "auto, never" : "auto") + ", or a duration with its unit, as in '10 ms'");
     out = *parsed;
   }
   void size(std::string_view key, std::uint64_t& out, std::uint64_t low, std::uint64_t high) {
@@ -985,7 +987,7 @@ OrderMode PipelineConfig::resolved_order() const {
 }
 
 std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
-  if (idle_timeout) return idle_timeout;
+  if (idle_timeout) return *idle_timeout == kNever ? std::nullopt : idle_timeout;
   if (logs.ends() && (outcomes.ends() || !has_outcomes())) return std::nullopt;
   return std::chrono::seconds(10);
 }
@@ -1127,7 +1129,7 @@ ConfigCheck parse_config(std::string_view yaml, std::string_view file_name, cons
   root.whole("crc_every", config.crc_every, std::uint64_t(1));
   root.whole("snapshot_every", config.snapshot_every, std::uint64_t(1));
   root.word("order", words::kOrders, config.order);
-  root.duration_or_auto("idle_timeout", config.idle_timeout);
+  root.duration_or_auto("idle_timeout", config.idle_timeout, /*may_be_never=*/true);
   root.duration("max_jump", config.max_jump, Duration(1));
   root.duration_or_auto("commit_interval", config.commit_interval);
   root.word("sync", words::kSyncModes, config.sync);

@@ -40,6 +40,7 @@ struct SourceConfig {
 
 enum class Learning : std::uint8_t { kCoupled, kFree };
 enum class OrderMode : std::uint8_t { kAuto, kEventTime, kArrival };
+inline constexpr Duration kNever{-1};  // A duration as it is written is not negative.
 enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
 enum class SyncMode : std::uint8_t { kAlways, kInterval, kNever };
 enum class GateKind : std::uint8_t { kConformal, kOff };
@@ -201,7 +202,7 @@ struct PipelineConfig {
   std::uint64_t snapshot_every = 10000;  // Updates between two whole versions on `models`.
 
   OrderMode order = OrderMode::kAuto;
-  std::optional<Duration> idle_timeout;  // Empty (auto): see below.
+  std::optional<Duration> idle_timeout;  // Empty (auto): see below. Or kNever.
   Duration max_jump = std::chrono::hours(24);
   std::optional<Duration> commit_interval;  // Empty (auto): 1 ms for the embedded log.
   SyncMode sync = SyncMode::kInterval;
@@ -223,7 +224,7 @@ struct PipelineConfig {
   // False where the log lines carry their labels themselves and nothing comes later.
   bool has_outcomes() const { return !outcomes_schema.label.empty(); }
   // What `auto` comes to. Event time for inputs that end (files without follow), arrival for live traffic; inputs that end
-  // are always waited for (nullopt: no idle timeout), others 10 s.
+  // are always waited for, others 10 s. nullopt: no idle timeout.
   OrderMode resolved_order() const;
   std::optional<Duration> resolved_idle_timeout() const;
   Duration resolved_commit_interval() const;

@@ -230,8 +230,7 @@ Result<TaskPlan> inference_task(const PipelineConfig& config, PartitionId partit
   task.partition = partition;
   task.make_chain = [config, partition] { return make_inference_chain(config, partition); };
   task.order = config.resolved_order() == OrderMode::kArrival ? OrderPolicy::kArrival : OrderPolicy::kEventTime;
-  const auto idle_timeout = config.resolved_idle_timeout();
-  task.idle_timeout = idle_timeout ? *idle_timeout : Duration(-1);
+  task.idle_timeout = config.resolved_idle_timeout().value_or(kNever);
   task.jump_max = config.max_jump;
   task.commit_interval = config.resolved_commit_interval();
   task.wait = config.placement.wait == WaitMode::kSpin ? WaitPolicy::kSpin : WaitPolicy::kFutex;

@@ -29,7 +29,7 @@ class Partitions : public testing::Test {
     return files;
   }
   static FlightsRun from_topics(const std::filesystem::path& data, std::vector<std::string> more = {}) {
-    more.insert(more.end(), {"log.partitions=3", "sources.logs.files=[]", "sources.outcomes.files=[]", "idle_timeout=1h", "backup_interval=0",
+    more.insert(more.end(), {"log.partitions=3", "sources.logs.files=[]", "sources.outcomes.files=[]", "idle_timeout=never", "backup_interval=0",
                              "promotion.every=100", "crc_every=100", "snapshot_every=1000", "trainer.replay.every=50", "commit_interval=200us"});
     return FlightsRun(data, flights(), std::move(more));
   }

@@ -94,7 +94,7 @@ class Processes : public testing::Test {
 
   Node node(const std::string& name, std::vector<std::string> more = {}) const {
     more.insert(more.end(), {"log.kind=kafka", "log.brokers=" + kafka_brokers(), "log.partitions=4", "sources.logs.files=[]", "sources.outcomes.files=[]",
-                             "order=arrival", "idle_timeout=1h", "process=" + name, "crc_every=100", "snapshot_every=500"});
+                             "order=arrival", "idle_timeout=never", "process=" + name, "crc_every=100", "snapshot_every=500"});
     return {FlightsRun(directory_ / name, flights(), std::move(more)), nullptr};
   }
 

@@ -120,7 +120,7 @@ TEST_F(Repair, ReadsFollowedFilesAgain) {
     std::ofstream out(file, std::ios::binary | std::ios::app);
     for (std::size_t i = from; i < to; ++i) out << lines[i] << '\n';
   };
-  FlightsRun run(data, live, {"sources.logs.follow=true", "sources.outcomes.follow=true", "idle_timeout=1h", "commit_interval=200us", "backup_interval=50ms"});
+  FlightsRun run(data, live, {"sources.logs.follow=true", "sources.outcomes.follow=true", "idle_timeout=never", "commit_interval=200us", "backup_interval=50ms"});
   const std::size_t half = kFlights / 2;
   add(live.outcomes, files_.outcome_lines, 0, files_.outcome_lines.size());
   add(live.events, files_.event_lines, 0, half);

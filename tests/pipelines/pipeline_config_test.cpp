@@ -60,6 +60,18 @@ TEST(PipelineConfig, FilesThatEndAreReadInEventTimeAndAlwaysWaitedFor) {
   EXPECT_EQ(check.config.resolved_idle_timeout(), std::nullopt);
 }
 
+TEST(PipelineConfig, ASilentInputMayBeWaitedForWhateverItIs) {
+  const ConfigCheck check = parse_config(kSmall, "small.yaml", {"idle_timeout=never"});
+  ASSERT_TRUE(check.ok()) << check.text();
+  EXPECT_EQ(check.config.resolved_idle_timeout(), std::nullopt);
+  const ConfigCheck printed = parse_config(to_yaml(check.config), "printed");
+  ASSERT_TRUE(printed.ok()) << printed.text();
+  EXPECT_EQ(printed.config.resolved_idle_timeout(), std::nullopt);
+  const ConfigCheck unknown = parse_config(kSmall, "small.yaml", {"idle_timeout=Never"});
+  EXPECT_NE(unknown.text().find("auto, never, or a duration"), std::string::npos) << unknown.text();
+  EXPECT_FALSE(parse_config(kSmall, "small.yaml", {"commit_interval=never"}).ok());
+}
+
 TEST(PipelineConfig, ThreeMistakesGiveThreeErrorsWithLinesAndSuggestions) {
   const ConfigCheck check = parse_config(R"(version: 1
 name: small
