@@ -70,10 +70,10 @@ test-sanitizers:  ## Every test under address+undefined, the unit and fault test
 	@export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/tsan.supp:second_deadlock_stack=1; $(call ctest,tsan,-L 'unit|faults')
 
 .PHONY: test-faults
-test-faults:  ## The fault tests at full length: every crash point and hit, 30 random kills, power cuts
+test-faults:  ## The fault tests at full length, at most 30 minutes: every crash point, random kills, power cuts, brokers
 	@scripts/install_dependencies.sh build test
 	@$(call build,release,all)
-	@export WEIR_FAULTS=full; $(call ctest,release,-L faults)
+	@export WEIR_FAULTS=full; $(call ctest,release,-L faults --stop-time "$$(date -d '+30 minutes' +%H:%M:%S)")
 
 .PHONY: bench
 bench:  ## Run the benchmarks and their rivals: a table, and build/bench.json (rivals need PyPI once)

@@ -18,6 +18,7 @@ namespace {
 struct Settings {
   std::string name;
   long hit = 1;
+  bool stop = false;   // Stands still instead of dying.
   std::string record;  // INPUT/OFFSET; empty: whichever.
   const char* log_path = nullptr;
 };
@@ -25,7 +26,10 @@ struct Settings {
 const Settings& settings() {
   static const Settings from_environment = [] {
     Settings s;
-    if (const char* at = std::getenv("WEIR_CRASH_AT")) {
+    const char* crash_at = std::getenv("WEIR_CRASH_AT");
+    const char* stop_at = std::getenv("WEIR_STOP_AT");
+    s.stop = crash_at == nullptr && stop_at != nullptr;
+    if (const char* at = s.stop ? stop_at : crash_at; at != nullptr) {
       s.name = at;
       if (const auto sign = s.name.find('@'); sign != std::string::npos) {
         s.record = s.name.substr(sign + 1);
@@ -44,14 +48,14 @@ const Settings& settings() {
 
 std::array<std::atomic<long>, kCrashPoints.size()> passes;
 
-[[noreturn]] void die() {
-  ::kill(::getpid(), SIGKILL);
-  for (;;) ::pause();  // The signal is on its way.
+void die_or_stop(bool stop) {
+  ::kill(::getpid(), stop ? SIGSTOP : SIGKILL);
+  while (!stop) ::pause();  // The signal is on its way.
 }
 
 }  // namespace
 
-bool crash_points_armed = std::getenv("WEIR_CRASH_AT") != nullptr || std::getenv("WEIR_CRASH_LOG") != nullptr;
+bool crash_points_armed = std::getenv("WEIR_CRASH_AT") != nullptr || std::getenv("WEIR_STOP_AT") != nullptr || std::getenv("WEIR_CRASH_LOG") != nullptr;
 
 void pass_crash_point(std::string_view name) {
   const auto found = std::find(kCrashPoints.begin(), kCrashPoints.end(), name);
@@ -65,13 +69,13 @@ void pass_crash_point(std::string_view name) {
       ::close(file);
     }
   }
-  if (name == s.name && s.record.empty() && pass == s.hit) die();
+  if (name == s.name && s.record.empty() && pass == s.hit) die_or_stop(s.stop);
 }
 
 void pass_record(std::string_view name, std::string_view input, std::int64_t offset) {
   pass_crash_point(name);
   const Settings& s = settings();
-  if (name == s.name && s.record == std::string(input) + '/' + std::to_string(offset)) die();
+  if (name == s.name && s.record == std::string(input) + '/' + std::to_string(offset)) die_or_stop(s.stop);
 }
 
 }  // namespace weir::detail

@@ -6,6 +6,7 @@
 // first pass, so that a test can see which points a run reached.
 // WEIR_CRASH_AT=task.record@INPUT/OFFSET, as in task.record@logs/77: each time that record is about to be processed,
 // parse.record@INPUT/OFFSET: each time its line is about to be parsed, on whichever thread.
+// WEIR_STOP_AT=… in place of WEIR_CRASH_AT: SIGSTOP; it goes on with SIGCONT.
 
 #include <array>
 #include <cstdint>

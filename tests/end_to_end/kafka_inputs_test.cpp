@@ -77,6 +77,16 @@ class KafkaInputs : public testing::Test {
     const ProcessResult result = run_weir({"verify", "--data", (directory_ / "data").string()});
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   }
+  // How far the task knows that nothing is behind the last line. The state entry is among a commit's changes: its key, its length
+  // + 1, its value, which ends with the offset.
+  static std::int64_t noted_through() {
+    const std::string entry = std::string("runtime/read/logs") + static_cast<char>(20 + 1);
+    std::int64_t through = -1;
+    for (const KafkaRecord& record : read_kafka("flights.inference.changelog"))
+      if (const std::size_t at = record.value ? record.value->find(entry) : std::string::npos; at != std::string::npos)
+        record.value->copy(reinterpret_cast<char*>(&through), sizeof through, at + entry.size() + 12);
+    return through;
+  }
   std::string report() const { return run_weir({"report", "--json", "--data", (directory_ / "data").string()}).out; }
 
   TemporaryDirectory directory_;
@@ -119,15 +129,6 @@ TEST_F(KafkaInputs, RetentionOfWhatIsNoRecordIsNoLoss) {
     const ProcessResult produced = run_weir({"produce", "logs", (directory_ / "lines").string(), "--data", (directory_ / "data").string()});
     EXPECT_EQ(produced.exit_code, 0) << produced.err;
     wait_for_predictions(*process, 2);
-    // The state entry is among a commit's changes: its key, its length + 1, its value, which ends with the offset.
-    const auto noted_through = [] {
-      const std::string entry = std::string("runtime/read/logs") + static_cast<char>(20 + 1);
-      std::int64_t through = -1;
-      for (const KafkaRecord& record : read_kafka("flights.inference.changelog"))
-        if (const std::size_t at = record.value ? record.value->find(entry) : std::string::npos; at != std::string::npos)
-          record.value->copy(reinterpret_cast<char*>(&through), sizeof through, at + entry.size() + 12);
-      return through;
-    };
     EXPECT_TRUE(wait_until([&] { return noted_through() == 3; })) << noted_through();
     stop(*process);
   }
@@ -137,6 +138,21 @@ TEST_F(KafkaInputs, RetentionOfWhatIsNoRecordIsNoLoss) {
   wait_for_predictions(*process, 3);
   stop(*process);
   expect_verified();
+}
+
+// A commit that says no more than that takes no record: the order of all others is whole.
+TEST_F(KafkaInputs, SilenceIsNoGapInTheOrder) {
+  write_file(directory_ / "lines", joined({flights().event_lines[0], flights().event_lines[1]}));
+  const auto process = start();
+  EXPECT_TRUE(wait_until([&] { return run_weir({"status", "--json", "--data", (directory_ / "data").string()}).out.find("\"running\":true") != std::string::npos; }));
+  const ProcessResult produced = run_weir({"produce", "logs", (directory_ / "lines").string(), "--data", (directory_ / "data").string()});
+  EXPECT_EQ(produced.exit_code, 0) << produced.err;
+  EXPECT_TRUE(wait_until([&] { return noted_through() == 3; })) << noted_through();
+  feed(2, 5);
+  wait_for_predictions(*process, 5);
+  stop(*process);
+  const ProcessResult result = run_weir({"verify", "--recompute", "--data", (directory_ / "data").string()});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }
 
 TEST_F(KafkaInputs, RetentionThatPassesARunningTaskIsAnErrorOrCounted) {

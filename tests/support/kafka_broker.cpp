@@ -117,6 +117,7 @@ rd_kafka_t* make_client(rd_kafka_type_t type = RD_KAFKA_PRODUCER, const std::map
                         void (*delivered)(rd_kafka_t*, const rd_kafka_message_t*, void*) = nullptr) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   if (delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});  // Brokers die here.
   char text[256];
   rd_kafka_conf_set(conf, "bootstrap.servers", kafka_brokers().c_str(), text, sizeof text);
   for (const auto& [name, value] : settings) rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text, sizeof text);
@@ -147,6 +148,13 @@ void kafka_command(const std::string& command, int node) {
   if (node > 0) arguments.insert(arguments.end(), {"--node", std::to_string(node)});
   const ProcessResult done = broker().script(std::move(arguments));
   if (done.exit_code != 0) throw std::runtime_error("scripts/kafka.sh " + command + ": " + done.err);
+}
+
+void make_kafka_anew() {
+  std::vector<std::string> arguments = {"start", "--fresh", "--brokers", std::to_string(broker_count)};
+  arguments.insert(arguments.end(), start_arguments.begin(), start_arguments.end());
+  const ProcessResult done = broker().script(std::move(arguments));
+  if (done.exit_code != 0) throw std::runtime_error("scripts/kafka.sh start --fresh: " + done.err);
 }
 
 void delete_kafka_topics(const std::string& prefix) {
@@ -229,6 +237,39 @@ std::vector<KafkaRecord> read_kafka(const std::string& topic, int partition) {
   rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   if (!error.empty()) throw std::runtime_error("reading " + topic + ": " + error);
   return out;
+}
+
+KafkaCounter::KafkaCounter(std::string topic, int partitions)
+    : topic_(std::move(topic)), partitions_(partitions),
+      client_(make_client(RD_KAFKA_CONSUMER, {{"group.id", "test"}, {"enable.auto.commit", "false"}, {"fetch.wait.max.ms", "10"}, {"reconnect.backoff.max.ms", "500"}})) {
+  rd_kafka_poll_set_consumer(client_);
+}
+
+KafkaCounter::~KafkaCounter() { rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
+
+std::size_t KafkaCounter::count() {
+  if (!assigned_) {
+    if (!has_topic(client_, topic_)) return 0;  // The client would not look for it again for long.
+    rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(partitions_);
+    for (int partition = 0; partition < partitions_; ++partition)
+      rd_kafka_topic_partition_list_add(list, topic_.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(client_, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    assigned_ = true;
+  }
+  for (int wait_ms = 10; rd_kafka_message_t* message = rd_kafka_consumer_poll(client_, wait_ms); wait_ms = 0) {
+    std::string source;  // Of errors the client takes care.
+    rd_kafka_headers_t* headers = nullptr;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+      for (const char* name : {"weir-source-partition", "weir-source-offset"}) {
+        const void* value = nullptr;
+        std::size_t bytes = 0;
+        if (rd_kafka_header_get_last(headers, name, &value, &bytes) == RD_KAFKA_RESP_ERR_NO_ERROR) source.append(static_cast<const char*>(value), bytes) += '/';
+      }
+    if (!source.empty()) sources_.insert(std::move(source));
+    rd_kafka_message_destroy(message);
+  }
+  return sources_.size();
 }
 
 void write_kafka(const std::string& topic, const std::vector<KafkaRecord>& records, int partition) {

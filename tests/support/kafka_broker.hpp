@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+struct rd_kafka_s;
 
 namespace weir {
 
@@ -29,6 +32,9 @@ std::string kafka_listener();
 // kafka_brokers() was called, WEIR_KAFKA is not set.
 void kafka_command(const std::string& command, int node = 0);
 
+// Another cluster at the same address: all it had is gone. REQUIRES: as kafka_command().
+void make_kafka_anew();
+
 // Deletes every topic whose name begins so, and returns when they are gone.
 void delete_kafka_topics(const std::string& prefix);
 
@@ -44,6 +50,22 @@ struct KafkaRecord {
 };
 // Committed records, from the oldest to the end; none where there is no such topic.
 std::vector<KafkaRecord> read_kafka(const std::string& topic, int partition = 0);
+// Counts which input records have a committed record in an output topic, as they come, wherever the broker is meanwhile.
+class KafkaCounter {
+ public:
+  explicit KafkaCounter(std::string topic, int partitions = 1);
+  ~KafkaCounter();
+  // Those of which it has seen one; waits a moment for more.
+  std::size_t count();
+
+ private:
+  const std::string topic_;
+  const int partitions_;
+  rd_kafka_s* client_;
+  bool assigned_ = false;
+  std::set<std::string> sources_;
+};
+
 // The broker has the record, in a transaction whose owner is gone and which ends by its timeout (5 minutes) at the earliest.
 void leave_kafka_transaction_open(const std::string& topic, const std::string& value);
 // Outside of any transaction. Returns when the broker has them.
