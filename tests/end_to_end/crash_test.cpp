@@ -154,12 +154,11 @@ TEST_P(Crash, LosesAndRepeatsNothing) {
     ++combinations;
     // The selection: the first pass until it has killed once, and one later pass.
     if (full_faults()) {
-      kills_by_pass[0] += crash_and_go_on(point, 1, combination) ? 1 : 0;
-      // What a later pass adds does not depend on the combination.
-      if (kills_by_pass[1] < 2) kills_by_pass[1] += crash_and_go_on(point, 2, combination) ? 1 : 0;
-      bool killed = kills_by_pass[2] > 0;
-      for (std::uint64_t hit = later; !killed && hit >= 3; hit = hit == 3 ? 0 : std::max<std::uint64_t>(3, hit / 2))  // Where it is not passed so often, half as late.
-        kills_by_pass[2] += (killed = crash_and_go_on(point, hit, combination)) ? 1 : 0;
+      for (const std::uint64_t hit : {std::uint64_t(1), std::uint64_t(2)}) kills_by_pass[hit - 1] += crash_and_go_on(point, hit, combination) ? 1 : 0;
+      bool killed = false;  // Where it is not passed so often, half as late.
+      for (std::uint64_t hit = later; !killed && hit >= 3; hit = hit == 3 ? 0 : std::max<std::uint64_t>(3, hit / 2))
+        killed = crash_and_go_on(point, hit, combination);
+      kills_by_pass[2] += killed ? 1 : 0;
       kills = kills_by_pass[0] + kills_by_pass[1] + kills_by_pass[2];
     } else {
       if (kills == 0) kills += crash_and_go_on(point, 1, combination) ? 1 : 0;

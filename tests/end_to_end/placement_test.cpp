@@ -17,7 +17,7 @@ namespace {
 class Placement : public testing::Test {
  protected:
   static constexpr std::size_t kPiece = 400;
-  static std::size_t flights_max() { return full_faults() ? 4'000 : 2'400; }
+  static std::size_t flights_max() { return full_faults() ? 4'000 : 2'000; }
   static int pieces_first() { return full_faults() ? 4 : 3; }  // A version is promoted before the last one.
   Placement() {
     kafka_brokers();
@@ -112,9 +112,9 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
   feed.give(inference.data, kPiece);  // Predictions go on by what was learnt.
   wait_for_answers(inference, feed);
 
-  // It dies once more, with a version in its open transaction, and learns on from what it had committed.
+  // It dies once more, at full length with a version in its open transaction, and learns on from what it had committed.
   ProcessOptions armed;
-  armed.env = {{"WEIR_CRASH_AT", "promotion.after"}};
+  armed.env = {{"WEIR_CRASH_AT", full_faults() ? "promotion.after" : "task.before_commit:1"}};
   learner = start(learning, armed);
   const std::size_t last_piece = flights_max() - kPiece;
   for (std::size_t i = 0; i < 3 && learner->running() && feed.events() < last_piece; ++i) {
@@ -128,15 +128,21 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
     feed.give(inference.data, kPiece);
     wait_for_answers(inference, feed);
   }
-  EXPECT_TRUE(wait_until([&] { return tail(inference.data, "models").size() >= 2; }));
+  if (full_faults()) {
+    EXPECT_TRUE(wait_until([&] { return tail(inference.data, "models").size() >= 2; }));
+  }
   while (version_served(inference, "0") <= first && feed.events() < flights_max()) {  // What is adopted shows in the next prediction.
-    feed.give(inference.data, kPiece / 8);
+    feed.give(inference.data, full_faults() ? kPiece / 8 : kPiece);
     wait_for_answers(inference, feed);
   }
+  const std::string all_learnt = "\"lag\":{\"examples\":{\"records\":0,";
+  EXPECT_TRUE(wait_until([&] { return run_weir({"status", "--json", "--data", learning.data.string()}).out.find(all_learnt) != std::string::npos; }));
   stop(*learner);
   stop(*serving);
   EXPECT_NE(learner->out().find(" examples in "), std::string::npos) << learner->out();
-  EXPECT_GT(version_served(inference, "0"), first);
+  if (full_faults()) {
+    EXPECT_GT(version_served(inference, "0"), first);
+  }
   expect_refused(part(""));
   part("", {"model.shared=true"}).expect_verified();
 }

@@ -179,7 +179,7 @@ TEST_F(Processes, ShareThePartitionsAsTheyComeAndGo) {
   produce_part(c);
   expect_answered(c);
   const std::string status = b.status();  // Of all, by any of them.
-  EXPECT_NE(status.find(R"({"process":"a","host":"127.0.0.1","partitions":[0,1]},{"process":"b","host":"127.0.0.1","partitions":[2]},{"process":"c")"), std::string::npos) << status;
+  EXPECT_NE(status.find(R"({"process":"a","host":"127.0.0.1","runs":"all","partitions":[0,1]},{"process":"b","host":"127.0.0.1","runs":"all","partitions":[2]},{"process":"c")"), std::string::npos) << status;
   for (const char* owner : {R"("partition":0,"process":"a")", R"("partition":2,"process":"b")", R"("partition":3,"process":"c")"})
     EXPECT_NE(status.find(R"({"task":"inference",)" + std::string(owner)), std::string::npos) << status;
   EXPECT_TRUE(wait_until([&] { return lag_of(b.status()) == 0; })) << b.status();
