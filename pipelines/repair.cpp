@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "pipelines/recompute.hpp"
@@ -35,8 +36,9 @@ Result<void> read_whole(const PipelineConfig& config, const RuntimePlan& plan) {
   return {};
 }
 
-// The files that the last restore_backup() put aside, as a directory that can be opened: `run/damaged`.
-Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config) {
+// The files that the last restore_backup() put aside, as a directory that can be opened: `run/damaged`. Of what is damaged it leaves out
+// as little as RocksDB can do without.
+Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config, std::vector<std::string>& done) {
   std::error_code error;
   fs::path last;
   for (int k = 1; fs::exists(config.data_dir + "/db.damaged-" + std::to_string(k), error); ++k)
@@ -44,7 +46,7 @@ Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config) {
   if (last.empty()) return Error{ErrorCode::kNotFound, "no files were put aside in '" + config.data_dir + "'"};
   const fs::path view = fs::path(config.data_dir) / "run" / "damaged";
   fs::create_directories(view, error);
-  fs::remove(view / "db", error);
+  fs::remove_all(view / "db", error);
   fs::create_directory_symlink(fs::absolute(last), view / "db", error);
   if (error) return Error{ErrorCode::kIo, "link '" + (view / "db").string() + "': " + error.message()};
   PipelineConfig at = config;
@@ -53,6 +55,21 @@ Result<std::unique_ptr<TopicLog>> open_damaged(const PipelineConfig& config) {
   if (log.ok() || log.error().code != ErrorCode::kCorruption) return log;
   TRY_ASSIGN(StorageOptions options, storage_options(at, /*read_only=*/true));
   options.embedded.past_damage = true;  // Whoever reads it knows how to deal with gaps.
+  if (auto past = open_storage(options); past.ok() || past.error().code != ErrorCode::kCorruption) return past;
+  // Some write-ahead logs are given up whole at their damage: zeros of the same length, which hold no entry, stand in for them.
+  fs::remove(view / "db", error);
+  fs::create_directory(view / "db", error);
+  for (const auto& entry : fs::directory_iterator(last, error)) {
+    const fs::path linked = view / "db" / entry.path().filename();
+    if (entry.path().extension() != ".log") {
+      fs::create_hard_link(entry.path(), linked, error);
+    } else if (std::ofstream(linked).is_open()) {
+      fs::resize_file(linked, entry.file_size(), error);
+    }
+    if (error) break;
+  }
+  if (error) return Error{ErrorCode::kIo, "link the files of '" + last.string() + "' into '" + (view / "db").string() + "': " + error.message()};
+  done.push_back("the damaged write-ahead log cannot be read: what came last by `weir produce` or standard input has to be given again");
   return open_storage(options);
 }
 
@@ -157,7 +174,7 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
   }
   TRY(restore_backup(config.data_dir, backups.back()));
   done.push_back("restored backup " + backups.back() + "; the damaged files are kept in db.damaged-* beside it");
-  const auto damaged = open_damaged(config);
+  const auto damaged = open_damaged(config, done);
   if (!damaged.ok()) done.push_back("the damaged files cannot be read at all; give lines again that came by `weir produce` or standard input after the backup: " + damaged.error().what);
 
   // Lines that were given by `weir produce` or standard input are nowhere else: they are taken from the damaged log as far as
