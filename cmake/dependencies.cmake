@@ -22,6 +22,10 @@ function(weir_import NAME LIBRARY HEADER)
   set_target_properties(${NAME} PROPERTIES IMPORTED_LOCATION ${${LIBRARY}_PATH})
   target_include_directories(${NAME} SYSTEM INTERFACE ${${LIBRARY}_INCLUDE})
 endfunction()
+# Highway's headers alone: which instructions a kernel uses is decided by core/base/simd.
+find_path(HIGHWAY_INCLUDE hwy/highway.h REQUIRED)
+add_library(highway INTERFACE IMPORTED GLOBAL)
+target_include_directories(highway SYSTEM INTERFACE ${HIGHWAY_INCLUDE})
 weir_import(RocksDB::rocksdb rocksdb rocksdb/db.h)
 weir_import(caf::core caf_core caf/all.hpp)
 

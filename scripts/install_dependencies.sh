@@ -12,7 +12,7 @@ set -euo pipefail
 
 build=(
   ccache cmake g++ ninja-build pkg-config
-  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libisal-dev liblz4-dev libprotobuf-dev
+  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libhwy-dev libisal-dev liblz4-dev libprotobuf-dev
   librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 # The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.

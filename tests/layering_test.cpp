@@ -59,6 +59,7 @@ const std::vector<ThirdParty> kThirdParties = {
     {"CLI/", {"cli/"}},
     {"spdlog/", {"actors/runtime/", "pipelines/", "http/", "cli/", "tests/"}},
     {"zlib.h", {"core/models/hashtron_text", "sources/", "storage/", "tests/", "bench/"}},
+    {"hwy/", {"core/models/", "tests/", "bench/"}},
     {"zstd.h", {"sources/", "storage/", "tests/", "bench/"}},
     {"gtest/", {"tests/"}},
     {"gmock/", {"tests/"}},

@@ -10,7 +10,9 @@ constexpr std::array<SimdTarget, kSimdTargetCount> kTargets = {SimdTarget::kBase
 bool has_avx2() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") != 0;
+  // F16C came with FMA or before; not every compiler can be asked for it.
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("bmi2") != 0 &&
+         __builtin_cpu_supports("fma") != 0;
 #else
   return false;
 #endif

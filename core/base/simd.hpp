@@ -14,7 +14,7 @@
 
 namespace weir {
 
-enum class SimdTarget : std::uint8_t { kBaseline, kAvx2 };
+enum class SimdTarget : std::uint8_t { kBaseline, kAvx2 };  // kAvx2: and what every processor with it has, BMI1, BMI2, FMA, F16C.
 inline constexpr std::size_t kSimdTargetCount = 2;
 
 std::string_view name_of(SimdTarget target);   // "baseline", "avx2"
@@ -36,13 +36,14 @@ class SimdKernel {
     return SimdKernel(&baseline<Body>, &avx2<Body>);
   }
 
+  // Variants compiled in another way (Highway: core/models/hashtron_kernels.cpp).
+  SimdKernel(Function baseline, Function avx2) : variants_{baseline, avx2} {}
+
   void operator()(Args... args) const { run_on(simd_target(), args...); }
   // REQUIRES: one of simd_targets().
   void run_on(SimdTarget target, Args... args) const { variants_[static_cast<std::size_t>(target)](args...); }
 
  private:
-  SimdKernel(Function baseline, Function avx2) : variants_{baseline, avx2} {}
-
   template <class Body>
   static void baseline(Args... args) {
     Body::run(args...);

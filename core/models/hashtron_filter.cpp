@@ -43,6 +43,8 @@ std::uint64_t insert(std::uint8_t* bytes, std::uint32_t cells, std::uint32_t key
 
 HashtronFilter::HashtronFilter(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {
   CHECK(bytes_.size() <= kHashtronFilterBytesMax);
+  size_ = static_cast<std::uint32_t>(bytes_.size());
+  bytes_.resize((bytes_.size() + 3) / 4 * 4, 0);
 }
 
 // Ends. At one size every sweep but the last makes a change, and changes are limited: at most `load_max` sweeps. Sizes grow by
@@ -72,7 +74,7 @@ Result<HashtronFilter> HashtronFilter::build(std::span<const HashtronEntry> entr
 }
 
 bool HashtronFilter::lookup(std::uint32_t key) const {
-  if (bytes_.empty()) return (key & 1) != 0;
+  if (empty()) return (key & 1) != 0;
   for (std::uint32_t hop = 0; hop < kHashtronHopsMax; ++hop, key = std::rotr(key, 1)) {
     switch (cell(bytes_.data(), hashtron_hash(key, hop, cells()))) {
       case kEmpty: return (key & 1) != 0;

@@ -35,13 +35,14 @@ class HashtronFilter {
 
   bool lookup(std::uint32_t key) const;  // At most kHashtronHopsMax cells are read.
 
-  bool empty() const { return bytes_.empty(); }
-  std::span<const std::uint8_t> bytes() const { return bytes_; }
-  std::uint32_t cells() const { return static_cast<std::uint32_t>(bytes_.size() * 4); }
+  bool empty() const { return size_ == 0; }
+  std::span<const std::uint8_t> bytes() const { return std::span(bytes_).first(size_); }
+  std::uint32_t cells() const { return size_ * 4; }
   bool operator==(const HashtronFilter&) const = default;
 
  private:
-  std::vector<std::uint8_t> bytes_;
+  std::uint32_t size_ = 0;
+  std::vector<std::uint8_t> bytes_;  // Zeros up to a multiple of four behind them: kernels read words.
 };
 
 }  // namespace weir
