@@ -216,6 +216,8 @@ Result<Combiner> Combiner::make(const CombinerSpec& spec, std::uint32_t features
 }
 
 void Combiner::index() {
+  for (std::uint32_t t = 0; t < terms_.size(); ++t)
+    plain_ = plain_ && terms_[t].kind == Kind::kInput && term_inputs_[terms_[t].begin] == t;
   // Counting sort, both ways; a term that reads an input twice, or a feature that adds a term twice, is listed once.
   const auto invert = [](std::uint32_t keys, std::uint32_t values, auto&& for_each_key_of, std::vector<std::uint32_t>& out,
                          std::vector<std::uint32_t>& begin) {

@@ -94,6 +94,12 @@ class Combiner {
   std::uint32_t feature(std::span<const std::uint8_t> bits, std::uint32_t m) const;
   // Each term's value, 0 or 1, from bits of at least inputs() entries.
   void term_values(std::span<const std::uint8_t> bits, std::vector<std::uint8_t>& out) const;
+  // The same, without work where every term is just the input of its number. `room` holds them otherwise.
+  const std::uint8_t* terms_of(const std::vector<std::uint8_t>& bits, std::vector<std::uint8_t>& room) const {
+    if (plain_) return bits.data();
+    term_values(bits, room);
+    return room.data();
+  }
   // Whether turning input n round would change no feature at all. REQUIRES: as above, n < inputs().
   bool disregard(std::span<const std::uint8_t> bits, std::uint32_t n) const;
 
@@ -118,6 +124,7 @@ class Combiner {
   void index();
 
   std::uint32_t inputs_ = 0;
+  bool plain_ = true;
   std::vector<CombinerTerm> terms_;
   std::vector<std::uint32_t> term_inputs_;
   std::vector<CombinerPart> parts_;

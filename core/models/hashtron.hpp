@@ -19,9 +19,10 @@ struct HashtronPair {
 };
 
 struct Hashtron {
-  std::vector<HashtronPair> program;
-  HashtronFilter filter;
-  std::uint8_t bits = 0;  // 0 (which means 1) to 64; more than one needs features below 65536.
+  std::vector<HashtronPair> program = {};
+  HashtronFilter filter = {};
+  std::uint8_t bits =
+      0;  // 0 (which means 1) to 64; more than one is meant for features below 65536: of larger ones bits are alike.
   bool negate = false;
 
   bool bit(std::uint32_t feature) const;              // Bit 0: what a network reads.

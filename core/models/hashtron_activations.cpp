@@ -259,10 +259,7 @@ void HashtronActivations::refresh() {
     }
     weir::write_outputs(view, word, words, outputs_.data() + word * kSampleWord);
   });
-  for (std::uint32_t n = 0; n < network_->size(); ++n) {
-    ones_[n] = 0;
-    for (const std::uint64_t word : row(n)) ones_[n] += static_cast<std::uint32_t>(std::popcount(word));
-  }
+  kernels::count_bits(bits_.data(), words_, network_->size(), ones_.data());
   correct_ = count_correct(outputs());
 }
 
@@ -385,8 +382,7 @@ void HashtronActivations::adopt() {
   CHECK(in_trial_);
   for (const std::uint32_t n : changed_) {
     std::copy_n(rows_[n], words_, base_row(n));
-    ones_[n] = 0;
-    for (std::size_t w = 0; w < words_; ++w) ones_[n] += static_cast<std::uint32_t>(std::popcount(rows_[n][w]));
+    kernels::count_bits(base_row(n), words_, 1, &ones_[n]);
   }
   for (const ChangedTerm& c : changed_terms_)
     if (network_->combiner(c.layer)->terms()[c.term].kind != CombinerTerm::Kind::kInput)

@@ -151,6 +151,30 @@ HWY_ATTR void filter_bits(const std::uint32_t* keys, std::size_t words, const st
   }
 }
 
+HWY_ATTR void count_bits(const std::uint64_t* rows, std::size_t words, std::size_t count, std::uint32_t* out) {
+  for (std::size_t r = 0; r < count; ++r) {
+    const std::uint64_t* row = rows + r * words;
+    std::size_t w = 0;
+    std::uint64_t ones = 0;
+#if HWY_TARGET != HWY_SCALAR
+    // Bytes' counts are added up as bytes, at most 31 times 8; then eight at a time.
+    const hn::CappedTag<std::uint8_t, 64> d8;
+    const hn::Repartition<std::uint64_t, decltype(d8)> d64;
+    const std::size_t lanes = hn::Lanes(d64);
+    auto sums = hn::Zero(d64);
+    while (w + lanes <= words) {
+      auto bytes = hn::Zero(d8);
+      for (int k = 0; k < 31 && w + lanes <= words; ++k, w += lanes)
+        bytes = hn::Add(bytes, hn::PopulationCount(hn::BitCast(d8, hn::LoadU(d64, row + w))));
+      sums = hn::Add(sums, hn::SumsOf8(bytes));
+    }
+    ones = hn::GetLane(hn::SumOfLanes(d64, sums));
+#endif
+    for (; w < words; ++w) ones += static_cast<std::uint64_t>(std::popcount(row[w]));
+    out[r] = static_cast<std::uint32_t>(ones);
+  }
+}
+
 HWY_ATTR void sum_bits(const std::uint64_t* const* rows, const std::uint32_t* shifts, std::size_t count, std::size_t first,
                        std::size_t words, std::uint32_t* out) {
   const D d;
@@ -213,6 +237,7 @@ WEIR_HASHTRON_KERNEL(hash_keys);
 WEIR_HASHTRON_KERNEL(hash_table_bits);
 WEIR_HASHTRON_KERNEL(low_bits);
 WEIR_HASHTRON_KERNEL(filter_bits);
+WEIR_HASHTRON_KERNEL(count_bits);
 WEIR_HASHTRON_KERNEL(sum_bits);
 WEIR_HASHTRON_KERNEL(layer_bits);
 

@@ -30,6 +30,10 @@ extern const SimdKernel<const std::uint32_t* /*keys*/, std::size_t /*words*/, co
                         std::uint32_t /*cells*/, std::uint64_t* /*out*/>
     filter_bits;
 
+// out[r] = the bits that are set in row r of `count` rows of `words` words each, one behind the other.
+extern const SimdKernel<const std::uint64_t* /*rows*/, std::size_t /*words*/, std::size_t /*count*/, std::uint32_t* /*out*/>
+    count_bits;
+
 // out[s] = the sum over rows r of (bit s of rows[r], from its word `first` on) << shifts[r].
 extern const SimdKernel<const std::uint64_t* const* /*rows*/, const std::uint32_t* /*shifts*/, std::size_t /*rows*/,
                         std::size_t /*first*/, std::size_t /*words*/, std::uint32_t* /*out*/>

@@ -131,6 +131,7 @@ std::uint16_t HashtronNetwork::predict(std::span<const std::uint32_t> sample, Sc
   CHECK(!sample.empty());
   const auto count = static_cast<std::uint32_t>(sample.size());
   std::uint32_t output = 0;
+  const std::uint8_t* terms = nullptr;
   for (std::uint32_t l = 0; l < layers(); ++l) {
     const HashtronLayer& layer = layers_[l];
     const std::uint32_t reads = features_read_[l];
@@ -146,7 +147,7 @@ std::uint16_t HashtronNetwork::predict(std::span<const std::uint32_t> sample, Sc
       const Combiner& combiner = *combiners_[l - 1];
       for (std::uint32_t i = 0; i < reads; ++i) {
         std::uint32_t sum = 0;
-        for (const CombinerPart& part : combiner.parts(i)) sum += std::uint32_t{scratch.terms_[part.term]} << part.shift;
+        for (const CombinerPart& part : combiner.parts(i)) sum += std::uint32_t{terms[part.term]} << part.shift;
         features[i] = sum;
       }
     }
@@ -170,11 +171,11 @@ std::uint16_t HashtronNetwork::predict(std::span<const std::uint32_t> sample, Sc
       for (std::uint32_t j = 0; j < layer.neurons; ++j) output |= std::uint32_t{bits[j]} << j;
       break;
     }
-    combiners_[l]->term_values(bits, scratch.terms_);
+    terms = combiners_[l]->terms_of(bits, scratch.terms_);
     if (is_last(l))
       for (std::uint32_t j = 0; j < layer.neurons; ++j) {
         std::uint32_t sum = 0;
-        for (const CombinerPart& part : combiners_[l]->parts(j)) sum += std::uint32_t{scratch.terms_[part.term]} << part.shift;
+        for (const CombinerPart& part : combiners_[l]->parts(j)) sum += std::uint32_t{terms[part.term]} << part.shift;
         output |= (sum & 1) << j;
       }
   }

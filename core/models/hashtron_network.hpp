@@ -32,7 +32,7 @@ struct HashtronLayer {
   std::uint32_t neurons = 0;
   std::uint32_t premodulo = 0;
   HashtronAdd add = HashtronAdd::kNone;
-  std::optional<CombinerSpec> combiner;  // Behind the layer. Only the last layer may do without.
+  std::optional<CombinerSpec> combiner = {};  // Behind the layer. Only the last layer may do without.
 };
 
 class HashtronNetwork {

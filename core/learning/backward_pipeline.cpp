@@ -1,0 +1,363 @@
+#include "core/learning/backward_pipeline.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/byte_buffer.hpp"
+#include "core/base/check.hpp"
+#include "core/base/crc32c.hpp"
+#include "core/base/hash.hpp"
+#include "core/models/hashtron_text.hpp"
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kMagic = "weirback";
+constexpr std::uint32_t kVersion = 1;
+
+}  // namespace
+
+BackwardSettings BackwardSettings::literal() {
+  BackwardSettings out;
+  out.capacity = {.gold_clamp = 10, .capacity_min = 1, .escape = false, .smoothing = {1, 0, 0}, .round_first = true};
+  out.explore_every = 0;
+  out.pin_final = false;
+  out.rescue = false;
+  out.accept_always = true;
+  out.attempts = 1;
+  out.stuck_sweeps_max = 0;
+  out.stale_sums = true;
+  return out;
+}
+
+Result<void> BackwardSettings::check() const {
+  const auto wrong = [](const std::string& what) { return Error{ErrorCode::kConfig, "backward pipeline: " + what}; };
+  if (attempts == 0) return wrong("attempts: found 0, expected at least 1");
+  if (ring == 0) return wrong("ring: found 0, expected at least 1 record a neuron");
+  if (capacity.smoothing[0] == 0) return wrong("smoothing: found a weight of 0 for the sum now, expected at least 1");
+  for (const std::uint32_t weight : capacity.smoothing)
+    if (weight > 1000000) return wrong("smoothing: found a weight of " + std::to_string(weight) + ", expected at most 1000000");
+  if (capacity.clamp > 1000000 || capacity.gold_clamp > 1000000) return wrong("clamp: found a factor above 1000000");
+  return {};
+}
+
+std::uint64_t BackwardSettings::digest() const {
+  // Where a run ends is no part of what its jobs are.
+  std::uint64_t out = kVersion;
+  for (const std::uint64_t value : {seed,
+                                    std::uint64_t{capacity.law},
+                                    std::uint64_t{capacity.clamp},
+                                    std::uint64_t{capacity.gold_clamp},
+                                    std::uint64_t{capacity.capacity_min},
+                                    std::uint64_t{capacity.escape},
+                                    std::uint64_t{capacity.smoothing[0]},
+                                    std::uint64_t{capacity.smoothing[1]},
+                                    std::uint64_t{capacity.smoothing[2]},
+                                    std::uint64_t{capacity.round_first},
+                                    static_cast<std::uint64_t>(selection),
+                                    std::uint64_t{explore_every},
+                                    std::uint64_t{pin_final},
+                                    std::uint64_t{rescue},
+                                    std::uint64_t{accept_always},
+                                    std::uint64_t{attempts},
+                                    std::uint64_t{fixed_salts},
+                                    std::uint64_t{stale_sums},
+                                    std::uint64_t{sum_cache},
+                                    std::uint64_t{ring},
+                                    std::uint64_t{tally.mean_threshold},
+                                    std::uint64_t{tally.fill}})
+    out = mix_hash(out, value);
+  return out;
+}
+
+BackwardPipeline::BackwardPipeline(std::unique_ptr<HashtronTrainer> trainer, const BackwardSettings& settings)
+    : settings_(settings),
+      trainer_(std::move(trainer)),
+      sums_(trainer_->network().size(), settings.ring),
+      chance_{settings.seed, 0},
+      capacities_(trainer_->network().size()),
+      accepted_(trainer_->network().size()) {}
+
+Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::around(HashtronNetwork network, const BackwardSettings& settings,
+                                                                   HashtronSamples train, HashtronSamples held_out) {
+  TRY(settings.check());
+  TRY_ASSIGN(auto trainer, HashtronTrainer::make(std::move(network), std::move(train), std::move(held_out)));
+  return std::unique_ptr<BackwardPipeline>(new BackwardPipeline(std::move(trainer), settings));
+}
+
+Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::make(const std::vector<HashtronLayer>& layers,
+                                                                 const BackwardSettings& settings, HashtronSamples train,
+                                                                 HashtronSamples held_out) {
+  TRY_ASSIGN(HashtronNetwork network, HashtronNetwork::make(layers));
+  SplitMix64 chance{settings.seed, 0};
+  for (std::uint32_t n = 0; n < network.size(); ++n) network.replace(n, fresh_hashtron(chance.next()));
+  TRY_ASSIGN(auto out, around(std::move(network), settings, std::move(train), std::move(held_out)));
+  out->chance_ = chance;
+  if (settings.selection == SelectionRule::kFixed)
+    for (std::uint32_t l = 0; l < layers.size(); ++l) out->fixed_.push_back(out->chance_.below(layers[l].neurons));
+  return out;
+}
+
+Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::migrate(HashtronNetwork network, const BackwardSettings& settings,
+                                                                    HashtronSamples train, HashtronSamples held_out) {
+  TRY_ASSIGN(auto out, around(std::move(network), settings, std::move(train), std::move(held_out)));
+  const std::uint64_t n = out->trainer_->n();
+  for (std::uint32_t k = 0; k < out->capacities_.size(); ++k) {
+    const Hashtron& neuron = out->trainer_->network().neuron(k);
+    out->capacities_[k] = neuron.program.empty() ? std::min(n * n, kCapacityMax) : neuron.program[0].modulo;
+    out->accepted_[k] = neuron.filter.empty() ? 0 : 1;
+  }
+  if (settings.selection == SelectionRule::kFixed)
+    for (std::uint32_t l = 0; l <= out->last(); ++l)
+      out->fixed_.push_back(out->chance_.below(out->trainer_->network().layer(l).neurons));
+  return out;
+}
+
+bool BackwardPipeline::final_constant() const {
+  const HashtronNetwork& network = trainer_->network();
+  for (std::uint32_t n = network.first(last()); n < network.size(); ++n)
+    if (trainer_->is_constant(n)) return true;
+  return false;
+}
+
+void BackwardPipeline::rescue() {
+  // Neurons that were never accepted: their answers are by chance anyway.
+  std::vector<std::pair<std::uint32_t, Hashtron>> redrawn;
+  for (std::uint32_t n = 0; n < trainer_->network().first(last()); ++n)
+    if (accepted_[n] == 0) redrawn.emplace_back(n, fresh_hashtron(chance_.next()));
+  trainer_->replace(redrawn);
+  cursor_.phase = Phase::kPhase0;
+  cursor_.cell = 0;
+  cursor_.rescued = 1;
+  ++rescues_;
+}
+
+void BackwardPipeline::begin_sweep() {
+  if (settings_.sweeps_max != 0 && cursor_.sweep >= settings_.sweeps_max) {
+    cursor_.phase = Phase::kSweepsDone;
+    return;
+  }
+  ++cursor_.sweep;
+  cursor_.phase = Phase::kSweep;
+  cursor_.layer = last();
+  cursor_.cell = cursor_.failures = 0;
+  cursor_.accepted = cursor_.rescued = 0;
+  if (settings_.rescue && final_constant()) rescue();
+}
+
+void BackwardPipeline::end_sweep() {
+  cursor_.stuck_sweeps = cursor_.accepted != 0 ? 0 : cursor_.stuck_sweeps + 1;
+  if (settings_.stuck_sweeps_max != 0 && cursor_.stuck_sweeps >= settings_.stuck_sweeps_max)
+    cursor_.phase = Phase::kConverged;
+  else
+    begin_sweep();
+}
+
+void BackwardPipeline::next_layer() {
+  cursor_.failures = cursor_.cell = 0;
+  if (cursor_.layer == 0)
+    end_sweep();
+  else
+    --cursor_.layer;
+}
+
+Result<const SumRecord*> BackwardPipeline::run(std::uint32_t neuron, std::uint32_t capacity, bool clamped, SelectedBy by,
+                                               bool accept_always) {
+  const std::uint32_t job = jobs_;
+  HashtronJob todo{.neuron = neuron,
+                   .salt = job_salt(settings_.seed, neuron, settings_.fixed_salts ? 0 : job),
+                   .capacity = capacity,
+                   .accept_always = accept_always,
+                   .options = settings_.tally};
+  const std::uint64_t magnitude = trainer_->magnitude(neuron);
+  TRY_ASSIGN(const HashtronJobResult result, trainer_->run(todo));
+  ++jobs_;
+  if (result.accepted) {
+    capacities_[neuron] = capacity;
+    accepted_[neuron] = 1;
+  }
+  TRY(sums_.add({.job = job,
+                 .sweep = cursor_.sweep,
+                 .neuron = neuron,
+                 .sum = static_cast<std::int32_t>(result.sum_after),
+                 .n = trainer_->n(),
+                 .sum_before = static_cast<std::int32_t>(result.sum_before),
+                 .capacity = capacity,
+                 .salt = todo.salt,
+                 .correct_before = result.correct_before,
+                 .correct_after = result.correct_after,
+                 .keys = result.keys,
+                 .votes = static_cast<std::uint32_t>(result.votes),
+                 .vote_sum = result.vote_sum,
+                 .rows = result.rows,
+                 .regime = regime_of(trainer_->n(), magnitude),
+                 .selected_by = by,
+                 .accepted = result.accepted,
+                 .clamped = clamped}));
+  return sums_.latest(neuron);
+}
+
+// One neuron of the cursor's layer, by its sum.
+Result<const SumRecord*> BackwardPipeline::train_chosen() {
+  const HashtronNetwork& network = trainer_->network();
+  const std::uint32_t first = network.first(cursor_.layer), count = network.layer(cursor_.layer).neurons, n = trainer_->n();
+  std::vector<std::uint64_t> magnitudes(count);
+  for (std::uint32_t i = 0; i < count; ++i) magnitudes[i] = trainer_->magnitude(first + i);
+  ++picks_;
+  const bool explore = settings_.explore_every != 0 && picks_ % settings_.explore_every == 0;
+  Selection chosen;
+  if (settings_.selection == SelectionRule::kFixed && !explore)
+    chosen = {fixed_[cursor_.layer], SelectedBy::kGold};
+  else
+    chosen = select_neuron(n, magnitudes, explore || settings_.selection == SelectionRule::kRandom, chance_);
+  const std::uint32_t neuron = first + chosen.position;
+
+  std::vector<std::uint64_t> history;
+  std::uint64_t magnitude = magnitudes[chosen.position];
+  if (settings_.sum_cache) {
+    history = sums_.accepted_magnitudes(neuron, n, 2);
+    const SumRecord* latest = sums_.latest(neuron);
+    if (settings_.stale_sums && latest != nullptr && latest->n == n) magnitude = latest->magnitude();
+  }
+  const std::uint64_t last_capacity = capacities_[neuron] == 0 ? n : capacities_[neuron];
+  const CapacityChoice choice = next_capacity(n, magnitude, history, last_capacity, settings_.capacity);
+  return run(neuron, choice.capacity, choice.clamped, chosen.by, settings_.accept_always);
+}
+
+Result<const SumRecord*> BackwardPipeline::step() {
+  const HashtronNetwork& network = trainer_->network();
+  const std::uint32_t n = trainer_->n();
+  if (finished()) return static_cast<const SumRecord*>(nullptr);
+  const std::uint32_t pinned = std::max(n, settings_.capacity.capacity_min);
+  if (cursor_.phase == Phase::kPhase0) {
+    TRY_ASSIGN(const SumRecord* done, run(network.first(last()) + cursor_.cell, pinned, true, SelectedBy::kPhase0, true));
+    if (++cursor_.cell < network.cells()) return done;
+    if (cursor_.sweep == 0) {
+      begin_sweep();
+    } else {  // Of a rescue: the sweep goes on.
+      cursor_.phase = Phase::kSweep;
+      cursor_.cell = 0;
+    }
+    return done;
+  }
+  if (cursor_.layer == last() && settings_.pin_final) {
+    TRY_ASSIGN(const SumRecord* done,
+               run(network.first(last()) + cursor_.cell, pinned, true, SelectedBy::kFinal, settings_.accept_always));
+    cursor_.accepted |= done->accepted;
+    if (++cursor_.cell == network.cells()) next_layer();
+    return done;
+  }
+  TRY_ASSIGN(const SumRecord* done, train_chosen());
+  cursor_.accepted |= done->accepted;
+  if (done->accepted != 0 || ++cursor_.failures >= settings_.attempts) next_layer();
+  return done;
+}
+
+// magic, version, digests of settings, architecture and samples, counters, cursor, capacities, flags, weights as text, sums,
+// CRC.
+std::string BackwardPipeline::snapshot() const {
+  ByteBuffer out;
+  out.append(kMagic);
+  out.append_fixed(kVersion);
+  out.append_fixed(settings_.digest());
+  out.append_fixed(trainer_->network().architecture_digest());
+  out.append_fixed(trainer_->train().digest());
+  for (const std::uint32_t value :
+       {jobs_, picks_, rescues_, cursor_.sweep, cursor_.layer, cursor_.cell, cursor_.failures, cursor_.stuck_sweeps})
+    out.append_fixed(value);
+  for (const std::uint8_t value : {static_cast<std::uint8_t>(cursor_.phase), cursor_.accepted, cursor_.rescued})
+    out.append_fixed(value);
+  out.append_fixed(chance_.counter);
+  for (std::uint32_t n = 0; n < trainer_->network().size(); ++n) {
+    out.append_varint(capacities_[n]);
+    out.append_fixed(accepted_[n]);
+  }
+  for (const std::uint32_t position : fixed_) out.append_fixed(position);
+  out.append_varint_bytes(trainer_->network().text());
+  out.append_varint_bytes(sums_.snapshot());
+  out.append_fixed(crc32c(out.view()));
+  return std::string(out.view());
+}
+
+Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::vector<HashtronLayer>& layers,
+                                                                   const BackwardSettings& settings, HashtronSamples train,
+                                                                   HashtronSamples held_out, std::string_view snapshot) {
+  const auto corrupt = [&](const std::string& what) {
+    return Error{ErrorCode::kCorruption,
+                 "backward pipeline's snapshot of " + std::to_string(snapshot.size()) + " bytes: " + what};
+  };
+  const auto differs = [](const std::string& what) {
+    return Error{ErrorCode::kConfig,
+                 "backward pipeline: the snapshot is of other " + what + " than it is to go on with: use those, or begin anew"};
+  };
+  if (snapshot.size() < kMagic.size() + 4 || !snapshot.starts_with(kMagic)) return corrupt("it does not begin like one");
+  ByteReader in(snapshot.substr(kMagic.size()));
+  const auto version = in.fixed<std::uint32_t>();
+  if (version > kVersion)
+    return Error{ErrorCode::kVersion, "backward pipeline's snapshot: found version " + std::to_string(version) +
+                                          ", expected at most " + std::to_string(kVersion)};
+  const std::string_view body = snapshot.substr(0, snapshot.size() - 4);
+  ByteReader tail(snapshot.substr(body.size()));
+  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
+  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+
+  TRY_ASSIGN(HashtronNetwork network, HashtronNetwork::make(layers));
+  if (in.fixed<std::uint64_t>() != settings.digest()) return differs("settings");
+  if (in.fixed<std::uint64_t>() != network.architecture_digest()) return differs("layers");
+  if (in.fixed<std::uint64_t>() != train.digest()) return differs("samples");
+  std::uint32_t counters[8];
+  for (std::uint32_t& value : counters) value = in.fixed<std::uint32_t>();
+  std::uint8_t flags[3];
+  for (std::uint8_t& flag : flags) flag = in.fixed<std::uint8_t>();
+  const auto chance_counter = in.fixed<std::uint64_t>();
+  std::vector<std::uint64_t> capacities(network.size());
+  std::vector<std::uint8_t> accepted(network.size());
+  for (std::uint32_t n = 0; n < network.size(); ++n) {
+    capacities[n] = in.varint();
+    accepted[n] = in.fixed<std::uint8_t>();
+  }
+  std::vector<std::uint32_t> fixed(settings.selection == SelectionRule::kFixed ? network.layers() : 0);
+  for (std::uint32_t& position : fixed) position = in.fixed<std::uint32_t>();
+  const std::string_view text = in.varint_bytes(), sums = in.varint_bytes();
+  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  const bool in_bounds = flags[0] <= static_cast<std::uint8_t>(Phase::kSweepsDone) && counters[4] < network.layers() &&
+                         counters[5] < network.cells();
+  if (!in_bounds) return corrupt("its cursor points at no neuron");
+  for (std::uint32_t l = 0; l < fixed.size(); ++l)
+    if (fixed[l] >= network.layer(l).neurons) return corrupt("it names a neuron that does not exist");
+
+  TRY_ASSIGN(std::vector<Hashtron> neurons, parse_hashtron_text(text));
+  TRY_ASSIGN(HashtronNetwork trained, HashtronNetwork::make(layers, std::move(neurons)));
+  TRY_ASSIGN(SumCache cache, SumCache::load(sums));
+  if (cache.neurons() != trained.size() || cache.ring() != settings.ring) return corrupt("its sums are of another network");
+  TRY_ASSIGN(auto out, around(std::move(trained), settings, std::move(train), std::move(held_out)));
+  out->sums_ = std::move(cache);
+  out->chance_.counter = chance_counter;
+  out->jobs_ = counters[0], out->picks_ = counters[1], out->rescues_ = counters[2];
+  out->cursor_ = {.phase = static_cast<Phase>(flags[0]),
+                  .sweep = counters[3],
+                  .layer = counters[4],
+                  .cell = counters[5],
+                  .failures = counters[6],
+                  .stuck_sweeps = counters[7],
+                  .accepted = flags[1],
+                  .rescued = flags[2]};
+  out->capacities_ = std::move(capacities);
+  out->accepted_ = std::move(accepted);
+  out->fixed_ = std::move(fixed);
+  if (out->cursor_.phase == Phase::kSweepsDone) out->begin_sweep();  // There may be more of them now.
+  return out;
+}
+
+Result<void> BackwardPipeline::learn_from(HashtronSamples train) {
+  TRY(trainer_->learn_from(std::move(train)));
+  if (cursor_.phase == Phase::kConverged) {
+    cursor_.stuck_sweeps = 0;
+    begin_sweep();
+  }
+  return {};
+}
+
+}  // namespace weir

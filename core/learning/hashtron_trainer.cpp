@@ -1,0 +1,260 @@
+#include "core/learning/hashtron_trainer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <string>
+
+#include "core/base/check.hpp"
+#include "core/models/hashtron_hash.hpp"
+#include "core/models/hashtron_kernels.hpp"
+
+namespace weir {
+namespace {
+
+// Few enough buckets to be counted in an array instead of being sorted.
+constexpr std::uint32_t kBucketsMax = 1U << 16;
+
+Result<void> check_targets(const HashtronSamples& samples, std::uint32_t cells, const char* which) {
+  for (std::uint32_t s = 0; s < samples.count(); ++s) {
+    if (samples.targets()[s] >> cells == 0) continue;
+    return Error{ErrorCode::kInvalidInput, std::string("hashtron trainer: sample ") + std::to_string(s) + " of those " + which +
+                                               " has the value " + std::to_string(samples.targets()[s]) +
+                                               ", expected one below " + std::to_string(1U << cells) + ", what " +
+                                               std::to_string(cells) + " cells can give"};
+  }
+  return {};
+}
+
+Result<void> check_train(const HashtronSamples& samples, std::uint32_t cells) {
+  if (samples.count() == 0)
+    return Error{ErrorCode::kInvalidInput, "hashtron trainer: found no sample to learn from, expected one at least"};
+  if (samples.count() > 0x7fffffffU)
+    return Error{ErrorCode::kInvalidInput, "hashtron trainer: found more than 2147483647 samples"};
+  return check_targets(samples, cells, "to learn from");
+}
+
+}  // namespace
+
+std::uint32_t job_salt(std::uint64_t seed, std::uint32_t neuron, std::uint32_t job) {
+  constexpr std::uint32_t kAll = 0xffffffffU;
+  return hashtron_hash(hashtron_hash(static_cast<std::uint32_t>(seed), neuron, kAll), job, kAll);
+}
+
+Hashtron fresh_hashtron(std::uint64_t chance) {
+  return {.program = {{static_cast<std::uint32_t>(chance >> 33), 2}}, .filter = {}};
+}
+
+void VoteTally::merge(const VoteTally& other) {
+  std::vector<std::pair<std::uint32_t, std::int64_t>> both;
+  both.reserve(sums.size() + other.sums.size());
+  auto a = sums.begin();
+  auto b = other.sums.begin();
+  while (a != sums.end() || b != other.sums.end()) {
+    if (b == other.sums.end() || (a != sums.end() && a->first < b->first)) {
+      both.push_back(*a++);
+    } else if (a == sums.end() || b->first < a->first) {
+      both.push_back(*b++);
+    } else {
+      both.emplace_back(a->first, a->second + b->second);
+      ++a;
+      ++b;
+    }
+  }
+  sums = std::move(both);
+  votes += other.votes;
+  sum += other.sum;
+  improves |= other.improves;
+}
+
+std::vector<HashtronEntry> entries_of(const VoteTally& tally, std::uint32_t capacity, const TallyOptions& options) {
+  std::vector<HashtronEntry> out;
+  std::int64_t threshold = 0, keys = 0;
+  for (const auto& [key, sum] : tally.sums) keys += sum != 0 ? 1 : 0;
+  if (options.mean_threshold && keys > 0) threshold = tally.sum / keys;
+  for (const auto& [key, sum] : tally.sums)
+    if (sum != 0) out.push_back({key, sum > threshold});
+  if (!options.fill || capacity == 0 || capacity > 4 * static_cast<std::uint64_t>(keys)) return out;
+  std::vector<HashtronEntry> filled;
+  std::size_t next = 0;
+  for (std::uint32_t key = 0; key < capacity; ++key) {
+    if (next < out.size() && out[next].key == key)
+      filled.push_back(out[next++]);
+    else
+      filled.push_back({key, tally.sum > 0});
+  }
+  return filled;
+}
+
+HashtronTrainer::HashtronTrainer(HashtronNetwork network, HashtronSamples train, HashtronSamples held_out)
+    : network_(std::move(network)),
+      train_samples_(std::move(train)),
+      held_out_samples_(std::move(held_out)) {
+  train_.emplace(network_, train_samples_);
+  held_out_.emplace(network_, held_out_samples_);
+}
+
+Result<std::unique_ptr<HashtronTrainer>> HashtronTrainer::make(HashtronNetwork network, HashtronSamples train,
+                                                               HashtronSamples held_out) {
+  TRY(check_train(train, network.cells()));
+  TRY(check_targets(held_out, network.cells(), "held out"));
+  return std::unique_ptr<HashtronTrainer>(new HashtronTrainer(std::move(network), std::move(train), std::move(held_out)));
+}
+
+Result<void> HashtronTrainer::learn_from(HashtronSamples train) {
+  TRY(check_train(train, network_.cells()));
+  train_samples_ = std::move(train);
+  train_.emplace(network_, train_samples_);
+  return {};
+}
+
+void HashtronTrainer::replace(std::span<const std::pair<std::uint32_t, Hashtron>> neurons) {
+  for (const auto& [n, neuron] : neurons) network_.replace(n, neuron);
+  train_->refresh();
+  held_out_->refresh();
+}
+
+// Every sample's key, vote and mark.
+void HashtronTrainer::collect(const HashtronJob& job) {
+  const std::uint32_t count = n(), l = network_.layer_of(job.neuron);
+  train_->keys(job.neuron, keys_);
+  if (job.capacity != 0) kernels::hash_keys(keys_.data(), keys_.data(), keys_.size() / kSampleWord, job.salt, job.capacity);
+  votes_.assign(count, 0);
+  marks_.assign(count, 0);
+  const std::span<const std::uint64_t> row = train_->row(job.neuron);
+  const std::span<const std::uint16_t> targets = train_samples_.targets();
+  const auto bit = [&](std::uint32_t s) { return static_cast<std::int32_t>(row[s / kSampleWord] >> (s % kSampleWord) & 1); };
+  if (network_.is_last(l) && network_.combiner(l) == nullptr) {
+    const std::uint32_t j = job.neuron - network_.first(l);
+    for (std::uint32_t s = 0; s < count; ++s) {
+      const std::int32_t wanted = targets[s] >> j & 1;
+      votes_[s] = 2 * wanted - 1;
+      marks_[s] = static_cast<char>(wanted ^ bit(s));
+    }
+    return;
+  }
+  row_.assign(row.begin(), row.end());
+  for (std::uint64_t& word : row_) word = ~word;
+  if (count % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << count % kSampleWord) - 1;
+  train_->begin_trial(job.neuron, row_);
+  const std::span<const std::uint16_t> as_is = train_->outputs(), turned = train_->trial_outputs();
+  if (network_.cells() == 1) {
+    for (std::uint32_t s = 0; s < count; ++s) {
+      if (as_is[s] == turned[s]) continue;
+      const std::int32_t c = 2 * bit(s) - 1;
+      const bool right = as_is[s] == targets[s];
+      votes_[s] = right ? c : -c;
+      marks_[s] = right ? 0 : 1;
+    }
+  } else {
+    for (std::uint32_t s = 0; s < count; ++s) {
+      const int d0 = std::popcount(static_cast<std::uint16_t>(as_is[s] ^ targets[s]));
+      const int d1 = std::popcount(static_cast<std::uint16_t>(turned[s] ^ targets[s]));
+      if (d0 != 0 && d0 == d1) continue;
+      const std::int32_t c = 2 * bit(s) - 1;
+      if (d0 == 0) {
+        votes_[s] = c;
+      } else {
+        votes_[s] = c * (d1 - d0);
+        marks_[s] = 1;
+      }
+    }
+  }
+  train_->drop();
+}
+
+VoteTally HashtronTrainer::tally(const HashtronJob& job, std::uint32_t begin, std::uint32_t end) {
+  CHECK(begin <= end);
+  CHECK(end <= n());
+  collect(job);
+  VoteTally out;
+  const auto count_sample = [&](std::uint32_t s) {
+    ++out.votes;
+    out.sum += votes_[s];
+    out.improves |= marks_[s] != 0;
+  };
+  if (job.capacity != 0 && job.capacity <= kBucketsMax) {
+    // A sum and whether anybody voted, so that sums of zero are told from none.
+    buckets_.assign(2 * std::size_t{job.capacity}, 0);
+    for (std::uint32_t s = begin; s < end; ++s) {
+      if (votes_[s] == 0) continue;
+      count_sample(s);
+      buckets_[2 * std::size_t{keys_[s]}] += votes_[s];
+      buckets_[2 * std::size_t{keys_[s]} + 1] = 1;
+    }
+    for (std::uint32_t key = 0; key < job.capacity; ++key)
+      if (buckets_[2 * std::size_t{key} + 1] != 0) out.sums.emplace_back(key, buckets_[2 * std::size_t{key}]);
+    return out;
+  }
+  order_.clear();
+  for (std::uint32_t s = begin; s < end; ++s) {
+    if (votes_[s] == 0) continue;
+    count_sample(s);
+    order_.push_back(std::uint64_t{keys_[s]} << 32 | s);
+  }
+  std::ranges::sort(order_);
+  for (const std::uint64_t entry : order_) {
+    const auto key = static_cast<std::uint32_t>(entry >> 32), s = static_cast<std::uint32_t>(entry);
+    if (out.sums.empty() || out.sums.back().first != key) out.sums.emplace_back(key, 0);
+    out.sums.back().second += votes_[s];
+  }
+  return out;
+}
+
+Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
+  CHECK(job.neuron < network_.size());
+  HashtronJobResult out;
+  const std::uint32_t rows_before = train_->rows_done();
+  out.correct_before = out.correct_after = train_->correct();
+  out.sum_before = out.sum_after = train_->sum(job.neuron);
+  const VoteTally votes = tally(job, 0, n());
+  out.votes = votes.votes;
+  out.vote_sum = votes.sum;
+  const std::uint32_t l = network_.layer_of(job.neuron);
+  TallyOptions options = job.options;
+  if (network_.is_last(l)) options.mean_threshold = false;  // It would take away the cell's bias.
+  const std::vector<HashtronEntry> entries = entries_of(votes, job.capacity, options);
+  out.keys = static_cast<std::uint32_t>(entries.size());
+  if (!votes.improves || entries.empty()) {
+    out.skipped = true;
+    out.rows = train_->rows_done() - rows_before;
+    return out;
+  }
+  Hashtron neuron;
+  if (job.capacity != 0) neuron.program.push_back({job.salt, job.capacity});
+  TRY_ASSIGN(neuron.filter, HashtronFilter::build(entries));
+
+  // The keys are hashed already: only the filter is left to ask.
+  row_.resize(train_samples_.words());
+  room_.resize(keys_.size());
+  const auto answers = [&](const Hashtron& to, const std::vector<std::uint32_t>& keys, std::uint32_t count) {
+    row_.resize(keys.size() / kSampleWord);
+    room_.resize(keys.size());
+    hashtron_bits(to, keys.data(), row_.size(), room_.data(), row_.data());
+    if (count % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << count % kSampleWord) - 1;
+  };
+  const Hashtron last_step{.program = {}, .filter = neuron.filter};
+  answers(last_step, keys_, n());
+  train_->begin_trial(job.neuron, row_);
+  out.correct_after = train_->trial_correct();
+  std::uint32_t ones = 0;
+  kernels::count_bits(row_.data(), row_.size(), 1, &ones);
+  out.sum_after = 2 * std::int64_t{ones} - n();
+  out.accepted = job.accept_always || out.correct_after >= out.correct_before;
+  if (out.accepted) {
+    train_->adopt();
+    network_.replace(job.neuron, neuron);
+    if (held_out_samples_.count() > 0) {
+      held_out_->keys(job.neuron, keys_);
+      answers(neuron, keys_, held_out_samples_.count());
+      held_out_->begin_trial(job.neuron, row_);
+      held_out_->adopt();
+    }
+  } else {
+    train_->drop();
+  }
+  out.rows = train_->rows_done() - rows_before;
+  return out;
+}
+
+}  // namespace weir
