@@ -1,0 +1,147 @@
+// Networks of hashtrons on one core, on the net of 375, 75 and 5 neurons (integer square roots of 0 to 1023): predictions many
+// at a time and one by one, jobs with their judgement, whole trainings; beside a plain port that does the same in the same
+// order, compiled without vectors. Times are the processor's.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <ctime>
+#include <vector>
+
+#include "bench/hashtron_plain.hpp"
+#include "core/learning/backward_pipeline.hpp"
+#include "core/learning/forward_pipeline.hpp"
+
+namespace weir {
+namespace {
+
+std::uint32_t root_of(std::uint32_t x) {
+  std::uint32_t root = 0;
+  while ((root + 1) * (root + 1) <= x) ++root;
+  return root;
+}
+std::vector<HashtronLayer> layers() {
+  return {{.neurons = 375, .premodulo = 32, .combiner = MajorityPool{.width = 375, .window_width = 5}},
+          {.neurons = 75, .premodulo = 32, .combiner = MajorityPool{.width = 25, .sub_width = 3, .window_width = 25}},
+          {.neurons = 5, .combiner = {}}};
+}
+HashtronSamples samples(std::uint32_t count) {
+  HashtronSamples out(1, count);
+  for (std::uint32_t s = 0; s < count; ++s) out.set(s, std::vector{s % 1024}, static_cast<std::uint16_t>(root_of(s % 1024)));
+  return out;
+}
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+// Trained until all is right.
+const HashtronNetwork& trained() {
+  static const HashtronNetwork made = [] {
+    auto pipeline = std::move(*ForwardPipeline::make(layers(), {.seed = 1}, samples(1024), HashtronSamples(1, 0)));
+    while (*pipeline->step()) {}
+    return pipeline->trainer().network();
+  }();
+  return made;
+}
+
+void batch(benchmark::State& state) {
+  const HashtronSamples all = samples(16384);
+  std::vector<std::uint16_t> out(all.count());
+  for (auto _ : state) {
+    predict_batch(trained(), all, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained().size());
+}
+BENCHMARK(batch)->Name("hashtron/batch, neuron evaluations");
+
+void batch_samples(benchmark::State& state) {
+  const HashtronSamples all = samples(16384);
+  std::vector<std::uint16_t> out(all.count());
+  for (auto _ : state) predict_batch(trained(), all, out);
+  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()});
+}
+BENCHMARK(batch_samples)->Name("hashtron/batch, samples");
+
+void batch_plain(benchmark::State& state) {
+  const HashtronSamples all = samples(1024);
+  std::vector<std::uint16_t> out(all.count());
+  for (auto _ : state) {
+    plain::predict_batch(trained(), all, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained().size());
+}
+BENCHMARK(batch_plain)->Name("hashtron/batch, plain port, neuron evaluations");
+
+void single(benchmark::State& state) {
+  HashtronNetwork::Scratch scratch;
+  std::uint32_t x = 0;
+  for (auto _ : state) {
+    x = (x + 617) % 1024;
+    benchmark::DoNotOptimize(trained().predict({&x, 1}, scratch));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(single)->Name("hashtron/single")->Unit(benchmark::kMicrosecond);
+
+// Jobs of a path (a neuron of each hidden layer, five cells), each with its judgement over all samples.
+void job(benchmark::State& state) {
+  auto trainer = std::move(*HashtronTrainer::make(trained(), samples(1024), HashtronSamples(1, 0)));
+  const std::uint32_t neurons[] = {17, 378, 450, 451, 452, 453, 454};
+  std::uint32_t i = 0;
+  std::vector<std::pair<std::uint32_t, Hashtron>> fresh;
+  for (const std::uint32_t n : neurons) fresh.emplace_back(n, fresh_hashtron(std::uint64_t{n} << 40));
+  trainer->replace(fresh);
+  for (auto _ : state) {
+    const auto result =
+        trainer->run({.neuron = neurons[i % 7], .salt = i * 2654435761U, .capacity = 1024, .accept_always = true});
+    benchmark::DoNotOptimize(result.ok());
+    ++i;
+  }
+}
+BENCHMARK(job)->Name("hashtron/job")->Unit(benchmark::kMicrosecond);
+
+void job_plain(benchmark::State& state) {
+  HashtronNetwork network = trained();
+  const HashtronSamples all = samples(1024);
+  const std::uint32_t neurons[] = {17, 378, 450, 451, 452, 453, 454};
+  std::uint32_t i = 0;
+  for (auto _ : state) {
+    plain::job(network, all, neurons[i % 7], i * 2654435761U, 1024);
+    ++i;
+  }
+}
+BENCHMARK(job_plain)->Name("hashtron/job, plain port")->Unit(benchmark::kMicrosecond);
+
+// From fresh neurons to all 1,024 right, each of a hundred seeds once.
+void whole(benchmark::State& state) {
+  std::vector<double> ms;
+  std::uint32_t stuck = 0, jobs = 0;
+  for (auto _ : state) {
+    ms.clear();
+    stuck = jobs = 0;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      const double begin = cpu_seconds();
+      auto pipeline =
+          std::move(*ForwardPipeline::make(layers(), {.seed = seed, .jobs_max = 5000}, samples(1024), HashtronSamples(1, 0)));
+      while (*pipeline->step()) {}
+      ms.push_back(1e3 * (cpu_seconds() - begin));
+      stuck += pipeline->phase() != ForwardPipeline::Phase::kAllRight ? 1 : 0;
+      jobs += pipeline->jobs();
+    }
+  }
+  std::ranges::sort(ms);
+  state.counters["median_ms"] = ms[50];
+  state.counters["slowest_ms"] = ms[99];
+  state.counters["stuck_seeds"] = stuck;
+  state.counters["jobs_mean"] = jobs / 100.0;
+}
+BENCHMARK(whole)->Name("hashtron/training to 100 %")->Iterations(1)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace weir
+
+BENCHMARK_MAIN();
