@@ -90,9 +90,8 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::around(HashtronNetwo
 Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::make(const std::vector<HashtronLayer>& layers,
                                                                  const BackwardSettings& settings, HashtronSamples train,
                                                                  HashtronSamples held_out) {
-  TRY_ASSIGN(HashtronNetwork network, HashtronNetwork::make(layers));
   SplitMix64 chance{settings.seed, 0};
-  for (std::uint32_t n = 0; n < network.size(); ++n) network.replace(n, fresh_hashtron(chance.next()));
+  TRY_ASSIGN(HashtronNetwork network, fresh_network(layers, chance));
   TRY_ASSIGN(auto out, around(std::move(network), settings, std::move(train), std::move(held_out)));
   out->chance_ = chance;
   if (settings.selection == SelectionRule::kFixed)
@@ -166,13 +165,13 @@ void BackwardPipeline::next_layer() {
 Result<const SumRecord*> BackwardPipeline::run(std::uint32_t neuron, std::uint32_t capacity, bool clamped, SelectedBy by,
                                                bool accept_always) {
   const std::uint32_t job = jobs_;
-  HashtronJob todo{.neuron = neuron,
+  const HashtronJob next{.neuron = neuron,
                    .salt = job_salt(settings_.seed, neuron, settings_.fixed_salts ? 0 : job),
                    .capacity = capacity,
                    .accept_always = accept_always,
                    .options = settings_.tally};
   const std::uint64_t magnitude = trainer_->magnitude(neuron);
-  TRY_ASSIGN(const HashtronJobResult result, trainer_->run(todo));
+  TRY_ASSIGN(const HashtronJobResult result, trainer_->run(next));
   ++jobs_;
   if (result.accepted) {
     capacities_[neuron] = capacity;
@@ -185,7 +184,7 @@ Result<const SumRecord*> BackwardPipeline::run(std::uint32_t neuron, std::uint32
                  .n = trainer_->n(),
                  .sum_before = static_cast<std::int32_t>(result.sum_before),
                  .capacity = capacity,
-                 .salt = todo.salt,
+                 .salt = next.salt,
                  .correct_before = result.correct_before,
                  .correct_after = result.correct_after,
                  .keys = result.keys,

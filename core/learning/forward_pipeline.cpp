@@ -53,9 +53,8 @@ Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::from(HashtronNetwork n
 Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::make(const std::vector<HashtronLayer>& layers,
                                                                const ForwardSettings& settings, HashtronSamples train,
                                                                HashtronSamples held_out) {
-  TRY_ASSIGN(HashtronNetwork network, HashtronNetwork::make(layers));
   SplitMix64 chance{settings.seed, 0};
-  for (std::uint32_t n = 0; n < network.size(); ++n) network.replace(n, fresh_hashtron(chance.next()));
+  TRY_ASSIGN(HashtronNetwork network, fresh_network(layers, chance));
   TRY_ASSIGN(auto out, from(std::move(network), settings, std::move(train), std::move(held_out)));
   out->chance_ = chance;
   return out;

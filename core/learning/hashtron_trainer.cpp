@@ -45,6 +45,12 @@ Hashtron fresh_hashtron(std::uint64_t chance) {
   return {.program = {{static_cast<std::uint32_t>(chance >> 33), 2}}, .filter = {}};
 }
 
+Result<HashtronNetwork> fresh_network(const std::vector<HashtronLayer>& layers, SplitMix64& chance) {
+  TRY_ASSIGN(HashtronNetwork out, HashtronNetwork::make(layers));
+  for (std::uint32_t n = 0; n < out.size(); ++n) out.replace(n, fresh_hashtron(chance.next()));
+  return out;
+}
+
 void VoteTally::merge(const VoteTally& other) {
   std::vector<std::pair<std::uint32_t, std::int64_t>> both;
   both.reserve(sums.size() + other.sums.size());

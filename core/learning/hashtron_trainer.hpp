@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/learning/neuron_selection.hpp"
 #include "core/models/hashtron_activations.hpp"
 
 namespace weir {
@@ -104,5 +105,7 @@ class HashtronTrainer {
 std::uint32_t job_salt(std::uint64_t seed, std::uint32_t neuron, std::uint32_t job);
 // A fresh neuron: a one-bit hash with a salt of 31 bits.
 Hashtron fresh_hashtron(std::uint64_t chance);
+// A network of them, in layer order. Errors: HashtronNetwork::make's.
+Result<HashtronNetwork> fresh_network(const std::vector<HashtronLayer>& layers, SplitMix64& chance);
 
 }  // namespace weir

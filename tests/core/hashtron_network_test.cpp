@@ -242,17 +242,6 @@ TEST(Combiners, RefuseWhatCannotBe) {
             std::string::npos);
 }
 
-// L0: 4 neurons, L1: 2, L2: 1 cell.
-HashtronNetwork tiny_network() {
-  std::vector<Hashtron> neurons;
-  for (std::uint32_t salt : {1U, 2U, 3U, 4U, 49866U, 239353U, 2473305U})
-    neurons.push_back({.program = {{salt, 2}}, .filter = {}});
-  return std::move(*HashtronNetwork::make({{.neurons = 4, .premodulo = 8, .combiner = windows(4, 1, 2)},
-                                           {.neurons = 2, .premodulo = 4, .combiner = windows(2, 1, 2)},
-                                           {.neurons = 1, .combiner = {}}},
-                                          std::move(neurons)));
-}
-
 TEST(HashtronNetwork, GivesTheVectors) {
   const HashtronNetwork net = tiny_network();
   HashtronNetwork::Scratch scratch;

@@ -72,6 +72,17 @@ inline Task square_root_bit(std::uint32_t scale, std::uint32_t bit, std::uint32_
   return task;
 }
 
+// L0: 4 neurons, L1: 2, L2: 1 cell.
+inline HashtronNetwork tiny_network() {
+  std::vector<Hashtron> neurons;
+  for (std::uint32_t salt : {1U, 2U, 3U, 4U, 49866U, 239353U, 2473305U})
+    neurons.push_back({.program = {{salt, 2}}, .filter = {}});
+  return std::move(*HashtronNetwork::make({{.neurons = 4, .premodulo = 8, .combiner = windows(4, 1, 2)},
+                                           {.neurons = 2, .premodulo = 4, .combiner = windows(2, 1, 2)},
+                                           {.neurons = 1, .combiner = {}}},
+                                          std::move(neurons)));
+}
+
 // Random one-pair neurons, some with a filter or a longer program.
 inline std::vector<Hashtron> random_neurons(Rng& rng, std::uint32_t count) {
   std::vector<Hashtron> out(count);

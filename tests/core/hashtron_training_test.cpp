@@ -21,15 +21,6 @@ namespace {
 
 using namespace testing_hashtron;
 
-HashtronNetwork tiny_network() {
-  std::vector<Hashtron> neurons;
-  for (std::uint32_t salt : {1U, 2U, 3U, 4U, 49866U, 239353U, 2473305U})
-    neurons.push_back({.program = {{salt, 2}}, .filter = {}});
-  return std::move(*HashtronNetwork::make({{.neurons = 4, .premodulo = 8, .combiner = windows(4, 1, 2)},
-                                           {.neurons = 2, .premodulo = 4, .combiner = windows(2, 1, 2)},
-                                           {.neurons = 1, .combiner = {}}},
-                                          std::move(neurons)));
-}
 HashtronSamples none() { return HashtronSamples(1, 0); }
 // Sums that are not zero.
 std::map<std::uint32_t, std::int64_t> votes(HashtronTrainer& trainer, std::uint32_t neuron) {
