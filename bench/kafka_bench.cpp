@@ -1,6 +1,11 @@
 // Weir on a real Kafka broker: events/s, latency at 1,000 events/s, idling, start, and restart after kill -9, with one partition
 // and with four. The job is that of bench/peers; broker and load share this machine with it.
+//
+//   kafka_bench [--help] [rate|latency|idle|start|restart]...     default: all
+#include <algorithm>
+#include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/kafka_job.hpp"
@@ -81,6 +86,7 @@ void restart(const KafkaBroker& broker, const Scale& scale, Figures& figures) {
   RestartLoad load;
   load.seconds_before = 3.0;
   load.kills = 3;
+  load.between = 25'000;
   load.fill = scale.fill;
   load.log = [rng = Rng(1)](std::int64_t id, std::int64_t time_us, std::string& out) mutable {
     out = "{\"id\":" + std::to_string(id) + ",\"ts\":" + std::to_string(time_us);
@@ -100,7 +106,10 @@ void restart(const KafkaBroker& broker, const Scale& scale, Figures& figures) {
   remove(scratch("kafka-restart"));
 }
 
-void run() {
+constexpr std::string_view kParts[] = {"rate", "latency", "idle", "start", "restart"};
+
+void run(const std::vector<std::string>& wanted) {
+  const auto runs = [&](std::string_view part) { return wanted.empty() || std::find(wanted.begin(), wanted.end(), part) != wanted.end(); };
   const Scale scale = quick() ? Scale{20'000, 1, 1.0, 3.0, 3.0, 2, 20'000} : Scale{};
   const KafkaBroker broker;
   Figures figures;
@@ -108,21 +117,33 @@ void run() {
   static_cast<void>(measure_rate(broker, weir_engine(job_config(), {}), 1, scale.count / 5, Feed::kPreloaded));
   for (const int partitions : {1, 4}) {
     const std::string name = partitions == 1 ? "Kafka, 1 partition" : "Kafka, " + std::to_string(partitions) + " partitions";
-    rate(broker, scale, name, partitions, figures);
-    for (const char* interval : {"5ms", "50ms"}) latency(broker, scale, name, partitions, interval, figures);
-    idle(broker, scale, name, partitions, figures);
-    start(broker, scale, name, partitions, figures);
+    if (runs("rate")) rate(broker, scale, name, partitions, figures);
+    for (const char* interval : {"5ms", "50ms"})
+      if (runs("latency")) latency(broker, scale, name, partitions, interval, figures);
+    if (runs("idle")) idle(broker, scale, name, partitions, figures);
+    if (runs("start")) start(broker, scale, name, partitions, figures);
   }
-  restart(broker, scale, figures);
+  if (runs("restart")) restart(broker, scale, figures);
 }
 
 }  // namespace
 }  // namespace weir::bench
 
-int main() {
+int main(int argc, char** argv) {
+  using namespace weir::bench;
+  const std::vector<std::string> wanted(argv + 1, argv + argc);
+  for (const std::string& part : wanted) {
+    if (std::find(std::begin(kParts), std::end(kParts), part) != std::end(kParts)) continue;
+    const bool help = part == "--help";
+    std::fprintf(help ? stdout : stderr,
+                 "%skafka_bench [PART]...\n\nWeir on a real Kafka broker, which it starts and stops. PART is of rate, latency, idle, start, restart; "
+                 "default: all.\nWEIR_BENCH_QUICK=1 runs a small selection of each.\n",
+                 help ? "" : ("kafka_bench: found '" + part + "', expected a PART\n").c_str());
+    return help ? 0 : 2;
+  }
   try {
-    weir::bench::run();
-  } catch (const weir::bench::Void& reason) {
-    weir::bench::give_up(std::string("kafka_bench: ") + reason.what());
+    run(wanted);
+  } catch (const Void& reason) {
+    give_up(std::string("kafka_bench: ") + reason.what());
   }
 }

@@ -390,13 +390,15 @@ RestartFigures measure_restart(const KafkaBroker& broker, const Engine& engine, 
 
   RestartFigures out;
   for (int kill = 0; kill < load.kills; ++kill) {
+    for (std::int64_t i = 0; i < load.between; ++i) sender.log();
+    wait_for_all();
     const double loaded = now_seconds();
     load_until([&] { return now_seconds() - loaded > load.seconds_before; });
     out.rss_mb = run.child().rss_mb();
+    out.local_mb = directory_mb(run.directory());
     const std::int64_t first_after = sender.logs();
     const double killed = now_seconds();
     run.child().kill();
-    out.local_mb = directory_mb(run.directory());
     run.start();
     const auto seen_after = [&] {
       double at = 0.0;

@@ -121,6 +121,7 @@ struct RestartLoad {
   double rate = 1000.0;
   double seconds_before = 5.0;  // Of load before each kill.
   int kills = 1;
+  std::int64_t between = 0;     // Logs at full speed before that: Weir commits one by one after starts that have not come far.
   std::int64_t fill = 0;        // Logs that are there, and predicted, before the load begins.
   std::function<void(std::int64_t id, std::int64_t time_us, std::string& out)> log;  // The line of a log, where it is not the job's; then no outcomes are sent.
 };

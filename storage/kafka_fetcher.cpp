@@ -45,16 +45,21 @@ Result<void> KafkaPartition::start(Offset from, void (*rings)(rd_kafka_t*, void*
 
 KafkaPtr<rd_kafka_message_t> KafkaPartition::take() {
   KafkaPtr<rd_kafka_message_t> out(rd_kafka_consume_queue(queue_.get(), 0));
-  if (!out) rd_kafka_poll(client_->handle.get(), 0);  // What concerns the whole client.
-  else if (++taken_ >= kQueuedRecords / 4) keep_fetching(Offset(out->offset));
+  if (!out) {
+    rd_kafka_poll(client_->handle.get(), 0);  // What concerns the whole client.
+    return out;
+  }
+  ++taken_;
+  taken_bytes_ += out->len + out->key_len;
+  if (taken_ >= kQueuedRecords / 4 || taken_bytes_ >= kQueuedKb * 1024 / 4) keep_fetching(Offset(out->offset));
   return out;
 }
 
-// A client whose queue was full looks again after up to a second (librdkafka < 2.2, and no setting changes it), by which a fast
-// reader has long had it all. Any request over its connection makes it look at once: where more has been committed than is
-// queued, and less than half is, it is asked for the partition's end.
+// A client whose queue was full, of records or of bytes, looks again after up to a second (librdkafka < 2.2, and no setting
+// changes it), by which a fast reader has long had it all. Any request over its connection makes it look at once: where more has
+// been committed than is queued, and less than half of the records that may be, it is asked for the partition's end.
 void KafkaPartition::keep_fetching(Offset taken) {
-  taken_ = 0;
+  taken_ = taken_bytes_ = 0;
   const std::size_t queued = rd_kafka_queue_length(queue_.get());
   const auto end = known_end();
   if (queued > kQueuedRecords / 2 || !end || end->value <= taken.value + 1 + static_cast<std::int64_t>(queued)) return;

@@ -48,7 +48,7 @@ class KafkaPartition {
   std::pair<std::string, std::int32_t> name_;
   KafkaPtr<rd_kafka_topic_t> topic_;   // Gone before the client.
   KafkaPtr<rd_kafka_queue_t> queue_;
-  std::size_t taken_ = 0;              // Since keep_fetching() last looked.
+  std::size_t taken_ = 0, taken_bytes_ = 0;  // Since keep_fetching() last looked.
 };
 
 // Thread-safe.

@@ -11,6 +11,7 @@ namespace {
 
 // A pipeline that ran on the embedded log in this directory keeps what it has.
 constexpr std::string_view kLocalStore = "/kafka";
+constexpr std::uint64_t kLocalWalBytes = 24u << 20;  // Read again when it is opened after a kill: a part of that time.
 constexpr std::string_view kDamaged = "/damaged";  // In the local store: it was found to be so while it was used.
 
 // The changelogs have all that is in it: it need not survive a power cut, and a damaged one is made anew.
@@ -21,6 +22,7 @@ Result<std::unique_ptr<TopicLog>> open_local_store(EmbeddedLogOptions options) {
   // It gets less than half of what an embedded log does: what is changed again soon never comes here.
   options.state_write_buffer_bytes /= 2;
   options.block_cache_bytes /= 2;
+  options.max_total_wal_bytes = kLocalWalBytes;
   std::error_code error;
   if (std::filesystem::exists(options.path + std::string(kDamaged), error)) std::filesystem::remove_all(options.path, error);
   std::filesystem::create_directories(options.path, error);
