@@ -17,7 +17,7 @@ namespace {
 struct Scale {
   std::int64_t count = 500'000;
   int rounds = 3;
-  double warm_up_s = 3.0;
+  double warm_up_s = 15.0;  // The broker compiles what transactions need as it goes.
   double latency_s = 20.0;
   double idle_s = 10.0;
   int starts = 5;
