@@ -36,7 +36,7 @@ endef
 help:  ## This list
 	@echo "make TARGET, with:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · QUICK=1 (bench-peers) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
+	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · QUICK=1 (bench-peers, bench-learning) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
 
 .PHONY: run
 run:  ## Replay two months of flights through CONFIG, then print the report (DATA=dir keeps and goes on)
@@ -81,6 +81,14 @@ bench:  ## Run the benchmarks and their rivals: a table, and build/bench.json (r
 	@$(call build,release,weir benches)
 	@bench/rivals.py --venv build/rivals --out build/rivals.json
 	@bench/run.py --build build/release --out build/bench.json --rivals build/rivals.json
+
+.PHONY: bench-learning
+bench-learning:  ## What networks of hashtrons learn, every way to train them, and simple rivals: tables (rivals need PyPI once)
+	@scripts/install_dependencies.sh build bench
+	@$(call build,release,hashtron_learning)
+	@build/release/bench/hashtron_learning $(if $(QUICK),8,100)
+	@$(if $(QUICK),true,build/release/bench/hashtron_learning matrix)
+	@bench/learning/rivals.py --samples build/release/bench/hashtron_learning --venv build/learning-rivals
 
 .PHONY: bench-peers
 bench-peers:  ## The same job in Weir, Kafka Streams and Flink on a real broker: a table, and build/bench_peers.json (QUICK=1: short)

@@ -71,18 +71,18 @@ def run_installer(arguments):
         raise Missing(unreachable + last_line(run.stdout))
 
 
-def install(venv):
+def install(venv, requirements=REQUIREMENTS):
     """The environment's interpreter. Quick when the pinned packages are there."""
     python = venv / "bin" / "python"
     stamp = venv / "installed.txt"  # Written last: an installation that was cut short is done again.
-    wanted = REQUIREMENTS.read_text()
+    wanted = requirements.read_text()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     progress(f"installing {', '.join(line for line in wanted.splitlines() if '==' in line)} in {venv}")
     run_installer([find_python(), "-m", "venv", "--clear", str(venv)])
     # Wheels only: a machine that has none would else compile for an hour, and fail.
     run_installer([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "2",
-                   "--timeout", "20", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)])
+                   "--timeout", "20", "--only-binary", ":all:", "--requirement", str(requirements)])
     stamp.write_text(wanted)
     return python
 
