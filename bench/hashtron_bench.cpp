@@ -11,23 +11,17 @@
 #include "bench/hashtron_plain.hpp"
 #include "core/learning/backward_pipeline.hpp"
 #include "core/learning/forward_pipeline.hpp"
+#include "core/learning/generated_tasks.hpp"
 
 namespace weir {
 namespace {
 
-std::uint32_t root_of(std::uint32_t x) {
-  std::uint32_t root = 0;
-  while ((root + 1) * (root + 1) <= x) ++root;
-  return root;
-}
-std::vector<HashtronLayer> layers() {
-  return {{.neurons = 375, .premodulo = 32, .combiner = MajorityPool{.width = 375, .window_width = 5}},
-          {.neurons = 75, .premodulo = 32, .combiner = MajorityPool{.width = 25, .sub_width = 3, .window_width = 25}},
-          {.neurons = 5, .combiner = {}}};
-}
+const GeneratedTask kRoots{.kind = GeneratedTask::Kind::kSquareRoot};
+std::vector<HashtronLayer> layers() { return kRoots.layers(); }
+// The task's, over and over.
 HashtronSamples samples(std::uint32_t count) {
   HashtronSamples out(1, count);
-  for (std::uint32_t s = 0; s < count; ++s) out.set(s, std::vector{s % 1024}, static_cast<std::uint16_t>(root_of(s % 1024)));
+  for (std::uint32_t s = 0; s < count; ++s) out.set(s, std::vector{s % 1024}, kRoots.value(s % 1024));
   return out;
 }
 double cpu_seconds() {

@@ -11,34 +11,11 @@
 #include <vector>
 
 #include "core/learning/backward_pipeline.hpp"
-#include "core/models/hashtron_hash.hpp"
+#include "core/learning/generated_tasks.hpp"
 
 namespace {
 
 using namespace weir;
-
-std::uint32_t root_of(std::uint32_t x) {
-  std::uint32_t root = 0;
-  while ((root + 1) * (root + 1) <= x) ++root;
-  return root;
-}
-
-std::pair<HashtronSamples, HashtronSamples> task(std::uint32_t bit, bool noise) {
-  std::pair<HashtronSamples, HashtronSamples> out{HashtronSamples(8, 823), HashtronSamples(8, 201)};
-  std::uint32_t train = 0, held_out = 0;
-  for (std::uint32_t x = 0; x < 1024; ++x) {
-    std::vector<std::uint32_t> features(8);
-    for (std::uint32_t n = 0; n < 8; ++n) features[n] = x >> n;
-    std::uint32_t label = root_of(x) >> bit & 1;
-    if (hashtron_hash(x, 0x5eed, 5) == 0) {
-      out.second.set(held_out++, features, static_cast<std::uint16_t>(label));
-    } else {
-      if (noise && hashtron_hash(x, 0xbad, 100) < 20) label ^= 1;
-      out.first.set(train++, features, static_cast<std::uint16_t>(label));
-    }
-  }
-  return out;
-}
 
 struct Row {
   int number;
@@ -110,21 +87,18 @@ int main(int argc, char** argv) {
   std::printf(
       "seeds 1 to %llu; train/held out in %%, ± the standard error of held out, (constant runs); [the figures to reproduce]\n",
       static_cast<unsigned long long>(seeds));
-  const std::vector<HashtronLayer> layers = {
-      {.neurons = 25, .premodulo = 1024, .combiner = MajorityPool{.width = 25, .window_width = 5}},
-      {.neurons = 5, .premodulo = 32, .combiner = MajorityPool{.width = 5, .window_width = 5}},
-      {.neurons = 1, .combiner = {}}};
   for (const Row& row : rows()) {
     if (!wanted.empty() && !wanted.contains(row.number)) continue;
     std::printf("%d %s\n", row.number, row.name);
     for (int column = 0; column < 6; ++column) {
-      const auto [train, held_out] = task(static_cast<std::uint32_t>(4 - column % 3), column >= 3);
+      const GeneratedTask task{.bit = static_cast<std::uint32_t>(4 - column % 3), .noise = column < 3 ? 0U : 20U};
+      const auto [train, held_out] = task.samples();
       double sum_train = 0, sum = 0, squares = 0;
       int constant = 0;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         BackwardSettings settings = row.settings;
         settings.seed = seed;
-        auto pipeline = BackwardPipeline::make(layers, settings, train, held_out);
+        auto pipeline = BackwardPipeline::make(task.layers(), settings, train, held_out);
         if (!pipeline.ok()) {
           std::fprintf(stderr, "%s\n", pipeline.error().what.c_str());
           return 1;

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "core/models/hashtron_activations.hpp"
+#include "core/models/hashtron_hash.hpp"
 #include "core/models/hashtron_kernels.hpp"
 #include "core/models/hashtron_text.hpp"
 #include "tests/core/hashtron_support.hpp"

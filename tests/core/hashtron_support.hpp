@@ -5,35 +5,23 @@
 #include <vector>
 
 #include "core/base/rng.hpp"
-#include "core/models/hashtron_hash.hpp"
+#include "core/learning/capacity_law.hpp"
+#include "core/learning/generated_tasks.hpp"
 #include "core/models/hashtron_network.hpp"
 #include "core/models/hashtron_samples.hpp"
 
 namespace weir::testing_hashtron {
-
-inline std::uint32_t integer_sqrt(std::uint32_t x) {
-  std::uint32_t root = 0;
-  while (std::uint64_t{root + 1} * (root + 1) <= x) ++root;
-  return root;
-}
 
 // Windows of `window` bits side by side: majpool(width, 1, group, 1, window, 1, 1, 0).
 inline MajorityPool windows(std::uint32_t width, std::uint32_t group, std::uint32_t window) {
   return {.width = width, .sub_width = group, .window_width = window};
 }
 
-// 375 (P = 32), 75 (P = 32), 5 cells: the integer square root of 0 to 1023.
+// 375, 75 and 5 neurons, for whole square roots; and 25, 5 and 1.
 inline std::vector<HashtronLayer> square_root_layers() {
-  return {{.neurons = 375, .premodulo = 32, .combiner = windows(375, 1, 5)},
-          {.neurons = 75, .premodulo = 32, .combiner = windows(25, 3, 25)},
-          {.neurons = 5, .combiner = {}}};
+  return GeneratedTask{.kind = GeneratedTask::Kind::kSquareRoot}.layers();
 }
-// N31: 25 (P = 1024), 5 (P = 32), 1 cell.
-inline std::vector<HashtronLayer> small_layers() {
-  return {{.neurons = 25, .premodulo = 1024, .combiner = windows(25, 1, 5)},
-          {.neurons = 5, .premodulo = 32, .combiner = windows(5, 1, 5)},
-          {.neurons = 1, .combiner = {}}};
-}
+inline std::vector<HashtronLayer> small_layers() { return GeneratedTask{}.layers(); }
 
 // x = 0 to count - 1 with the one feature x; the value is its integer square root, or that bit of it.
 inline HashtronSamples square_roots(std::uint32_t count, int bit = -1, std::uint16_t parity = 0) {
@@ -45,31 +33,9 @@ inline HashtronSamples square_roots(std::uint32_t count, int bit = -1, std::uint
   return samples;
 }
 
-// SQRT-BIT: x below 4^scale, label bit `bit` of its root, feature n = x >> (n mod 8). One in five, by hash, is held out;
-// `noise` in a hundred labels of the rest are turned round.
-struct Task {
-  HashtronSamples train, held_out;
-};
-inline Task square_root_bit(std::uint32_t scale, std::uint32_t bit, std::uint32_t noise = 0,
-                            std::uint32_t split_salt = 0x5eed) {
-  const std::uint32_t end = 1U << (2 * scale);
-  const auto is_held_out = [&](std::uint32_t x) { return hashtron_hash(x, split_salt, 5) == 0; };
-  std::uint32_t held_out = 0;
-  for (std::uint32_t x = 0; x < end; ++x) held_out += is_held_out(x) ? 1 : 0;
-  Task task{HashtronSamples(8, end - held_out), HashtronSamples(8, held_out)};
-  std::uint32_t at[2] = {};
-  for (std::uint32_t x = 0; x < end; ++x) {
-    std::vector<std::uint32_t> features(8);
-    for (std::uint32_t n = 0; n < 8; ++n) features[n] = x >> n;
-    std::uint32_t label = integer_sqrt(x) >> bit & 1;
-    if (is_held_out(x)) {
-      task.held_out.set(at[1]++, features, static_cast<std::uint16_t>(label));
-    } else {
-      if (hashtron_hash(x, 0xbad, 100) < noise) label ^= 1;
-      task.train.set(at[0]++, features, static_cast<std::uint16_t>(label));
-    }
-  }
-  return task;
+using Task = SplitSamples;
+inline Task square_root_bit(std::uint32_t scale, std::uint32_t bit, std::uint32_t noise = 0, std::uint32_t split = 0x5eed) {
+  return GeneratedTask{.scale = scale, .bit = bit, .noise = noise, .split = split}.samples();
 }
 
 // L0: 4 neurons, L1: 2, L2: 1 cell.

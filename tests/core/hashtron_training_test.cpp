@@ -13,6 +13,7 @@
 #include "core/learning/forward_pipeline.hpp"
 #include "core/learning/hashtron_synthesis.hpp"
 #include "core/learning/hashtron_trainer.hpp"
+#include "core/models/hashtron_hash.hpp"
 #include "core/models/hashtron_text.hpp"
 #include "tests/core/hashtron_support.hpp"
 
