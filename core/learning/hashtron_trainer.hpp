@@ -9,6 +9,7 @@
 // Votes add up by key, in any order; sums of zero are dropped; a key's answer is whether its sum is above the threshold.
 // Without a mark the job is skipped.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,19 @@ struct HashtronJobResult {
   std::uint32_t rows = 0;  // Neurons run over the samples.
 };
 
+// Two neurons of one layer at once, for a network that is right: see HashtronTrainer::run_pair.
+struct HashtronPairJob {
+  std::array<std::uint32_t, 2> neurons{}, salts{};
+  std::uint32_t capacity = 0;  // As of a job.
+};
+struct HashtronPairResult {
+  bool accepted = false;
+  std::uint32_t correct_before = 0, correct_after = 0;
+  std::array<std::int64_t, 2> sums_before{}, sums_after{};
+  std::array<std::uint32_t, 2> keys{};
+  std::uint32_t rows = 0;
+};
+
 // A network, what it learns from, and what it is held against (never used for a decision). Owned by one thread.
 class HashtronTrainer {
  public:
@@ -67,6 +81,7 @@ class HashtronTrainer {
 
   const HashtronNetwork& network() const { return network_; }
   const HashtronSamples& train() const { return train_samples_; }
+  const HashtronSamples& held_out() const { return held_out_samples_; }
   const HashtronActivations& on_train() const { return *train_; }
   const HashtronActivations& on_held_out() const { return *held_out_; }
   std::uint32_t n() const { return train_samples_.count(); }
@@ -80,6 +95,11 @@ class HashtronTrainer {
   VoteTally tally(const HashtronJob& job, std::uint32_t begin, std::uint32_t end);
   // Tally, filter, judgement; the network is the new one if accepted, else as it was. kFull: the filter cannot be built.
   Result<HashtronJobResult> run(const HashtronJob& job);
+  // Sample by sample, in their order, the first of "both as they are, the first turned, the second turned, both turned" that
+  // gives the target is written down as the answers to the two neurons' keys, unless an answer written down before speaks
+  // against it. Accepted if no fewer samples are right and neither filter has grown. kFull: a filter cannot be built. REQUIRES:
+  // two different neurons of one layer.
+  Result<HashtronPairResult> run_pair(const HashtronPairJob& job);
   // Puts neurons in place and measures anew.
   void replace(std::span<const std::pair<std::uint32_t, Hashtron>> neurons);
   // Other samples to learn from, as the stream goes on: everything is measured anew. Errors as in make().
@@ -88,6 +108,9 @@ class HashtronTrainer {
  private:
   HashtronTrainer(HashtronNetwork network, HashtronSamples train, HashtronSamples held_out);
   void collect(const HashtronJob& job);
+  void answers_to(const Hashtron& neuron, const std::vector<std::uint32_t>& keys, std::uint32_t count);
+  void turn(std::uint32_t neuron);
+  void put_on_held_out(std::uint32_t neuron);
 
   HashtronNetwork network_;
   HashtronSamples train_samples_, held_out_samples_;

@@ -21,7 +21,7 @@ std::string fault(const SumRecord& r, std::uint32_t neurons) {
       return "neuron " + std::to_string(r.neuron) + ", job " + std::to_string(r.job) + ": a sum of " + std::to_string(sum) +
              " over " + std::to_string(r.n) + " samples, expected one within and as odd or even as their number";
   }
-  if (r.accepted > 1 || r.clamped > 1 || r.regime > SumRegime::kCollapsed || r.selected_by > SelectedBy::kPath)
+  if (r.accepted > 1 || r.clamped > 1 || r.regime > SumRegime::kCollapsed || r.selected_by > SelectedBy::kMeasured)
     return "neuron " + std::to_string(r.neuron) + ", job " + std::to_string(r.job) + ": a flag that does not exist";
   return {};
 }
@@ -52,6 +52,7 @@ std::string_view name_of(SelectedBy by) {
     case SelectedBy::kFinal: return "final";
     case SelectedBy::kPhase0: return "phase0";
     case SelectedBy::kPath: return "path";
+    case SelectedBy::kMeasured: return "measured";
   }
   return "";
 }
@@ -167,6 +168,13 @@ Result<SumCache> SumCache::load(std::string_view bytes) {
   }
   if (!in.ok() || in.left() != 4) return corrupt("it goes on behind its last record");
   return cache;
+}
+
+Result<SumCache> SumCache::with_ring(std::uint32_t ring) const {
+  SumCache out(neurons(), ring);
+  for (std::uint32_t n = 0; n < neurons(); ++n)
+    for (const SumRecord& record : trend(n)) TRY(out.add(record));
+  return out;
 }
 
 bool SumCache::operator==(const SumCache& other) const {
