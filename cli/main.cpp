@@ -175,7 +175,7 @@ int main(int argc, char** argv) {
   hashtron_app->add_option("--set", train.sets, "Replaces one value of the config; VALUE is YAML; repeatable")->type_name("PATH=VALUE")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   hashtron_app->add_option("--task", train.task, "sqrt-bit:C=5,b=3,noise=20, sqrt, prior, majority, isalnum, or a file of samples (*.csv)")->type_name("TASK");
   hashtron_app->add_option("--seed", train.seed, "All chance comes from it");
-  hashtron_app->add_option("--sweeps", train.sweeps, "From the output to the input, at most so often; 0: until nothing changes any more");
+  hashtron_app->add_option("--sweeps", train.sweeps, "From the output to the input, at most so often");
   hashtron_app->add_option("--out,-o", train.out, "Write the model there at the end: *.zlib packed, else text; what was there is kept as FILE.previous")->type_name("FILE");
   hashtron_app->add_option("--snapshot", train.snapshot, "Goes on from there, and keeps it up to date after every job")->type_name("FILE");
   hashtron_app->add_option("--from", train.from, "Go on with this model instead of a fresh network")->type_name("MODEL");

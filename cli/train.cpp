@@ -11,14 +11,6 @@
 namespace weir::cli {
 namespace {
 
-std::string json_of(const HashtronFigures& f) {
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "{\"count\":%u,\"correct\":%u,\"accuracy\":%.6g,\"majority\":%.6g,\"lift\":%.6g,\"balanced\":%.6g}", f.count,
-                f.correct, f.accuracy, f.majority, f.lift(), f.balanced);
-  return text;
-}
-
 // The config with what the command line says beside it: --set wins over --seed and the like, which win over the file.
 Result<HashtronTrainingConfig> config_of(const TrainArguments& arguments) {
   std::vector<std::string> sets;
@@ -36,8 +28,8 @@ std::string summary_json(const HashtronTraining& training, const HashtronFigures
                     std::string(run.finished() ? run.phase() : "stopped") + "\",\"sweeps\":" + std::to_string(run.sweep()) +
                     ",\"jobs\":" + std::to_string(run.jobs()) + ",\"accepted\":" + std::to_string(run.accepted()) +
                     ",\"resumed_at\":" + std::to_string(training.resumed_at()) +
-                    ",\"rescues\":" + std::to_string(run.rescues()) + ",\"train\":" + json_of(train) +
-                    ",\"held_out\":" + json_of(held_out) + ",\"constant\":" + (run.constant() ? "true" : "false") +
+                    ",\"rescues\":" + std::to_string(run.rescues()) + ",\"train\":" + figures_json(train) +
+                    ",\"held_out\":" + figures_json(held_out) + ",\"constant\":" + (run.constant() ? "true" : "false") +
                     ",\"cache_bytes\":" + std::to_string(run.sums().bytes()) + ",\"alerts\":{";
   for (const HashtronAlert alert : kHashtronAlerts)
     out += (alert == kHashtronAlerts[0] ? "\"" : ",\"") + std::string(name_of(alert)) +
@@ -55,6 +47,7 @@ Result<int> train_one(const TrainArguments& arguments, HashtronTrainingConfig co
                      : arguments.rollback == "medium" ? TrainingRollback::kMedium
                                                       : TrainingRollback::kNone;
   options.stop = &stop_on_signals();
+  if (!arguments.out.empty()) TRY(check_writable(arguments.out));  // Before the work, not after it.
   TRY_ASSIGN(const auto training, HashtronTraining::open(std::move(options)));
   if (!training->warning().empty()) std::fprintf(stderr, "warning: %s\n", training->warning().c_str());
   if (!arguments.quiet && training->resumed_at() > 0)

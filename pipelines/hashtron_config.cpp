@@ -182,7 +182,8 @@ Result<HashtronTrainingConfig> parse_hashtron_config(std::string_view yaml, std:
     root.whole("seed", b.seed);
     f.seed = b.seed;
     root.word("direction", kDirections, out.run.direction);
-    root.whole("sweeps", b.sweeps_max);
+    // Not 0, which is for pipelines: a job that makes as many samples right is accepted, so a run might never converge.
+    root.whole("sweeps", b.sweeps_max, 1U, 100000000U);
     read_hashtron_layers(root, "layers", out.layers);
     root.word("sum_cache", kOnOff, b.sum_cache);
     root.whole("ring", b.ring, 1U, 1000000U);

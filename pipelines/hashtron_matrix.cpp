@@ -179,17 +179,19 @@ std::string matrix_summary(const std::vector<MatrixRow>& rows, const MatrixOptio
   return out;
 }
 
+std::string figures_json(const HashtronFigures& f) {
+  return formatted("{\"count\":%u,\"correct\":%u,\"accuracy\":%.6g,\"majority\":%.6g,\"lift\":%.6g,\"balanced\":%.6g}", f.count,
+                   f.correct, f.accuracy, f.majority, f.lift(), f.balanced);
+}
+
 std::string matrix_json(const std::vector<MatrixRow>& rows, const MatrixOptions& options) {
   std::string out = "{\"trainings\":[";
   std::uint64_t bytes = 0;
   for (const MatrixRow& row : rows) {
     bytes += row.cache_bytes;
-    const auto figures = [](const HashtronFigures& f) {
-      return formatted("{\"count\":%u,\"correct\":%u,\"accuracy\":%.6g,\"majority\":%.6g,\"lift\":%.6g,\"balanced\":%.6g}",
-                       f.count, f.correct, f.accuracy, f.majority, f.lift(), f.balanced);
-    };
     out += (&row == rows.data() ? "" : ",") + std::string("{\"task\":\"") + row.task + "\",\"arm\":\"" +
-           (row.arm == 0 ? "A" : "B") + "\",\"train\":" + figures(row.train) + ",\"held_out\":" + figures(row.held_out) +
+           (row.arm == 0 ? "A" : "B") + "\",\"train\":" + figures_json(row.train) +
+           ",\"held_out\":" + figures_json(row.held_out) +
            formatted(",\"jobs\":%u,\"accepted\":%u,\"sweeps\":%u,\"ended\":\"", row.jobs, row.accepted, row.sweeps) +
            row.phase + "\",\"constant\":" + (row.constant ? "true" : "false") + ",\"alerts\":[" +
            joined(row.alerts, ",", "\"") + "],\"cache_bytes\":" + std::to_string(row.cache_bytes) + "}";

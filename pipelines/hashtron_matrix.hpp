@@ -52,6 +52,7 @@ std::string matrix_head();
 std::string matrix_line(const MatrixRow& row, bool arms);
 // Sums over all rows, and how the arms compare: in points of held-out accuracy, lift and balanced accuracy.
 std::string matrix_summary(const std::vector<MatrixRow>& rows, const MatrixOptions& options);
+std::string figures_json(const HashtronFigures& figures);
 std::string matrix_json(const std::vector<MatrixRow>& rows, const MatrixOptions& options);
 
 }  // namespace weir

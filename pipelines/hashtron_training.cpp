@@ -141,6 +141,12 @@ Result<void> write_model_file(const std::string& path, const HashtronNetwork& ne
   return replace_file(path, path.ends_with(".zlib") ? pack_hashtron_text(text) : text);
 }
 
+Result<void> check_writable(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (::access(parent.empty() ? "." : parent.c_str(), W_OK) != 0) return io_error(path, "cannot be written there");
+  return {};
+}
+
 Result<void> restore_previous_model(const std::string& path) {
   const std::string previous = path + kPrevious;
   if (::access(previous.c_str(), F_OK) != 0)
@@ -213,6 +219,7 @@ Result<std::unique_ptr<HashtronTraining>> HashtronTraining::open(TrainingOptions
     return Error{ErrorCode::kNotFound, (options.snapshot.empty() ? std::string("rollback: no snapshot was given")
                                                                  : options.snapshot + ": not there") +
                                            "; expected the snapshot of the training that is to be rolled back"};
+  if (!options.snapshot.empty()) TRY(check_writable(options.snapshot));
   if (!resumes) {
     std::unique_ptr<HashtronRun> run;
     if (options.from.empty()) {

@@ -25,6 +25,8 @@ Result<SplitSamples> load_training_samples(HashtronTrainingConfig& config);
 Result<HashtronNetwork> read_model_file(const std::string& path, const std::vector<HashtronLayer>& layers);
 // As text, or as a zlib stream where the name ends in .zlib. What was there before is kept as PATH.previous.
 Result<void> write_model_file(const std::string& path, const HashtronNetwork& network);
+// Whether that can be done at all. kIo: the directory is not there, or not to be written.
+Result<void> check_writable(const std::string& path);
 // PATH.previous in PATH's place. kNotFound: there is none.
 Result<void> restore_previous_model(const std::string& path);
 

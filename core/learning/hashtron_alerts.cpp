@@ -106,7 +106,7 @@ void HashtronAlerts::save(ByteBuffer& out) const {
   out.append_fixed(still_);
   out.append_fixed(fruitless_);
   out.append_fixed(static_cast<std::uint8_t>(sums_.empty() ? 0 : 1));
-  for (const std::int64_t sum : sums_) out.append_fixed(sum);
+  for (const std::int64_t sum : sums_) out.append_fixed(static_cast<std::int32_t>(sum));
 }
 
 bool HashtronAlerts::load(ByteReader& in) {
@@ -127,7 +127,7 @@ bool HashtronAlerts::load(ByteReader& in) {
   const auto has_sums = in.fixed<std::uint8_t>();
   if (has_sums > 1) return false;
   if (has_sums == 1) read.sums_.resize(oscillating_.size());
-  for (std::int64_t& sum : read.sums_) sum = in.fixed<std::int64_t>();
+  for (std::int64_t& sum : read.sums_) sum = in.fixed<std::int32_t>();
   if (!in.ok()) return false;
   *this = std::move(read);
   return true;

@@ -93,6 +93,22 @@ TEST_F(Train, TrainsAndTells) {
   EXPECT_NE(read(path("other.json")), model);
 }
 
+TEST_F(Train, ATerminalShowsWhereItIs) {
+  const std::string command = weir_binary().string() + " train hashtron --task sqrt:C=4 --sweeps 2";
+  const ProcessResult result = run_process({"/usr/bin/script", "-qec", command, "/dev/null"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  for (const char* what :
+       {"\x1b[8A", "sqrt:C=4  backward, ", "sweep 2 of 2", "flow  2.", " -> 1.", "layer 0    375 neurons  gold", "|S|/N 0[",
+        "last G ", "train ", "held out none", "alerts: ", "accepted"})
+    EXPECT_NE(result.out.find(what), std::string::npos) << what << "\n" << result.out;
+}
+
+TEST_F(Train, FilesThatCannotBeWrittenAreSaidBeforeTheWork) {
+  for (const char* option : {"--out", "--snapshot"})
+    expect_refused(hashtron({"--task", "sqrt:C=7", "--sweeps", "1000000", option, path("none/x")}), 4,
+                   "cannot be written there: No such file");
+}
+
 TEST_F(Train, KilledAfterAnyJobItEndsInTheSameModel) {
   const std::size_t jobs = number(train([] {
                                     auto out = kSmall;
@@ -359,6 +375,7 @@ TEST_F(Train, ConfigsAreCheckedAndPrinted) {
   write("unfit.yaml", "layers: [{neurons: 4, combiner: {kind: majority_pool, width: 5, window_width: 2}}, {neurons: 1}]\n");
   expect_refused(hashtron({"--config", path("unfit.yaml")}), 2, "layers that do not fit together");
   expect_refused(hashtron({"--config", path("none.yaml")}), 2, "no such config file");
+  expect_refused(hashtron({"--sweeps", "0"}), 2, "sweeps: found '0'; expected a whole number from 1");
   expect_refused(hashtron({"--task", "sqrt-bit:C=5,b=5"}), 3, "found b = 5, expected below C");
   EXPECT_EQ(hashtron({"--rollback", "half"}).exit_code, 2);
 }
