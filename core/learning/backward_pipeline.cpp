@@ -32,6 +32,18 @@ BackwardSettings BackwardSettings::literal() {
   return out;
 }
 
+BackwardSettings BackwardSettings::by_edge() {
+  BackwardSettings out;
+  out.capacity.law = false;
+  out.selection = SelectionRule::kEdge;
+  out.explore_every = 0;
+  out.rescue = false;
+  out.attempts = 1;
+  out.stuck_sweeps_max = 1;
+  out.sweeps_max = 0;
+  return out;
+}
+
 Result<void> BackwardSettings::check() const {
   const auto wrong = [](const std::string& what) { return Error{ErrorCode::kConfig, "backward pipeline: " + what}; };
   if (attempts == 0) return wrong("attempts: found 0, expected at least 1");
@@ -40,6 +52,11 @@ Result<void> BackwardSettings::check() const {
   for (const std::uint32_t weight : capacity.smoothing)
     if (weight > 1000000) return wrong("smoothing: found a weight of " + std::to_string(weight) + ", expected at most 1000000");
   if (capacity.clamp > 1000000 || capacity.gold_clamp > 1000000) return wrong("clamp: found a factor above 1000000");
+  if (edge_min > kEdgeTenthsMax)
+    return wrong("edge_min: found " + std::to_string(edge_min) + ", expected at most " + std::to_string(kEdgeTenthsMax) +
+                 " tenths of a standard error");
+  if (selection == SelectionRule::kEdge && !pin_final)
+    return wrong("selection by edge: found pin_final off, expected on: the last layer has no edge to be chosen by");
   return {};
 }
 
@@ -67,7 +84,8 @@ std::uint64_t BackwardSettings::digest() const {
                                     std::uint64_t{sum_cache},
                                     std::uint64_t{ring},
                                     std::uint64_t{tally.mean_threshold},
-                                    std::uint64_t{tally.fill}})
+                                    std::uint64_t{tally.fill},
+                                    std::uint64_t{edge_min}})
     out = mix_hash(out, value);
   return out;
 }
@@ -163,7 +181,7 @@ void BackwardPipeline::begin_sweep() {
   cursor_.layer = last();
   cursor_.cell = cursor_.failures = 0;
   cursor_.accepted = cursor_.rescued = 0;
-  if (settings_.rescue && final_constant()) rescue();
+  if (settings_.rescue && settings_.selection != SelectionRule::kEdge && final_constant()) rescue();
 }
 
 void BackwardPipeline::end_sweep() {
@@ -182,14 +200,20 @@ void BackwardPipeline::next_layer() {
     --cursor_.layer;
 }
 
+HashtronJob BackwardPipeline::job_of(std::uint32_t neuron, std::uint32_t capacity) const {
+  return {.neuron = neuron,
+          .salt = job_salt(settings_.seed, neuron, settings_.fixed_salts ? 0 : jobs_),
+          .capacity = capacity,
+          .options = settings_.tally,
+          .credit = settings_.selection == SelectionRule::kEdge ? HashtronCredit::kTarget : HashtronCredit::kOutput,
+          .edge_min = settings_.edge_min};
+}
+
 Result<const SumRecord*> BackwardPipeline::run(std::uint32_t neuron, std::uint32_t capacity, bool clamped, SelectedBy by,
                                                bool accept_always) {
   const std::uint32_t job = jobs_;
-  const HashtronJob next{.neuron = neuron,
-                   .salt = job_salt(settings_.seed, neuron, settings_.fixed_salts ? 0 : job),
-                   .capacity = capacity,
-                   .accept_always = accept_always,
-                   .options = settings_.tally};
+  HashtronJob next = job_of(neuron, capacity);
+  next.accept_always = accept_always;
   const std::uint64_t magnitude = trainer_->magnitude(neuron);
   TRY_ASSIGN(const HashtronJobResult result, trainer_->run(next));
   ++jobs_;
@@ -218,7 +242,34 @@ Result<const SumRecord*> BackwardPipeline::run(std::uint32_t neuron, std::uint32
   return sums_.latest(neuron);
 }
 
-// One neuron of the cursor's layer, by its sum.
+CapacityChoice BackwardPipeline::capacity_of(std::uint32_t neuron, std::uint64_t magnitude) const {
+  const std::uint32_t n = trainer_->n();
+  std::vector<std::uint64_t> history;
+  if (settings_.sum_cache) {
+    history = sums_.accepted_magnitudes(neuron, n, 2);
+    const SumRecord* latest = sums_.latest(neuron);
+    if (settings_.stale_sums && latest != nullptr && latest->n == n) magnitude = latest->magnitude();
+  }
+  return next_capacity(n, magnitude, history, capacities_[neuron] == 0 ? n : capacities_[neuron], settings_.capacity);
+}
+
+// Of those that would improve, the one with the greatest edge, ties to the lowest position; of none, of all. One tally a
+// neuron.
+Selection BackwardPipeline::select_by_edge(std::span<const std::uint64_t> magnitudes) {
+  const std::uint32_t first = trainer_->network().first(cursor_.layer);
+  Selection best{0, SelectedBy::kEdge};
+  HashtronEdge best_edge;
+  for (std::uint32_t i = 0; i < magnitudes.size(); ++i) {
+    const HashtronEdge edge = trainer_->edge(job_of(first + i, capacity_of(first + i, magnitudes[i]).capacity));
+    const bool better = edge.improves() == best_edge.improves() ? compare_edges(edge, best_edge) > 0 : edge.improves();
+    if (i > 0 && !better) continue;
+    best.position = i;
+    best_edge = edge;
+  }
+  return best;
+}
+
+// One neuron of the cursor's layer, by its sum or its edge.
 Result<const SumRecord*> BackwardPipeline::train_chosen() {
   const HashtronNetwork& network = trainer_->network();
   const std::uint32_t first = network.first(cursor_.layer), count = network.layer(cursor_.layer).neurons, n = trainer_->n();
@@ -229,19 +280,12 @@ Result<const SumRecord*> BackwardPipeline::train_chosen() {
   Selection chosen;
   if (settings_.selection == SelectionRule::kFixed && !explore)
     chosen = {fixed_[cursor_.layer], SelectedBy::kGold};
+  else if (settings_.selection == SelectionRule::kEdge && !explore)
+    chosen = select_by_edge(magnitudes);
   else
     chosen = select_neuron(n, magnitudes, explore || settings_.selection == SelectionRule::kRandom, chance_);
   const std::uint32_t neuron = first + chosen.position;
-
-  std::vector<std::uint64_t> history;
-  std::uint64_t magnitude = magnitudes[chosen.position];
-  if (settings_.sum_cache) {
-    history = sums_.accepted_magnitudes(neuron, n, 2);
-    const SumRecord* latest = sums_.latest(neuron);
-    if (settings_.stale_sums && latest != nullptr && latest->n == n) magnitude = latest->magnitude();
-  }
-  const std::uint64_t last_capacity = capacities_[neuron] == 0 ? n : capacities_[neuron];
-  const CapacityChoice choice = next_capacity(n, magnitude, history, last_capacity, settings_.capacity);
+  const CapacityChoice choice = capacity_of(neuron, magnitudes[chosen.position]);
   return run(neuron, choice.capacity, choice.clamped, chosen.by, settings_.accept_always);
 }
 
@@ -270,7 +314,10 @@ Result<const SumRecord*> BackwardPipeline::step() {
   }
   TRY_ASSIGN(const SumRecord* done, train_chosen());
   cursor_.accepted |= done->accepted;
-  if (done->accepted != 0 || ++cursor_.failures >= settings_.attempts) next_layer();
+  if (done->accepted != 0 && settings_.selection == SelectionRule::kEdge)
+    end_sweep();
+  else if (done->accepted != 0 || ++cursor_.failures >= settings_.attempts)
+    next_layer();
   return done;
 }
 

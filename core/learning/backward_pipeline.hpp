@@ -8,12 +8,20 @@
 // `stuck_sweeps_max` sweeps without one the run has converged. A last layer that has become constant leaves no credit for
 // anybody before it: then neurons that were never accepted get new salts and phase 0 is done again, once a sweep (`rescue`).
 //
+// Selection by edge is another way to learn, for noisy labels above all (BackwardSettings::by_edge()). Neurons before the last
+// layer then vote for the target itself; the one that would add most to what the output knows is taken, and accepted only if
+// that is more than chance explains. An accepted job ends the sweep: the layers behind it get used to it before another neuron
+// of its layer, or of one before it, changes; until then fewer samples may be right. It ends (but for `accept_always`): in the
+// first layer, whose input does not change, each accepted job gives the wanted bit at more samples; when it has ended so does
+// the next layer; the last layer's jobs then make more samples right each.
+//
 // step() does one job. A run is a function of settings, samples and seed; stopped after any job and gone on with from its
 // snapshot it ends in the same model text.
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +40,7 @@ struct BackwardSettings {
   SelectionRule selection = SelectionRule::kGold;
   std::uint32_t explore_every = 5;  // Each such pick is by chance; 0: none is.
   bool pin_final = true;            // The last layer's cells are all trained in each sweep, with N buckets.
-  bool rescue = true;
+  bool rescue = true;               // Not by edge: credit by the target has no need of it.
   bool accept_always = false;
   std::uint32_t attempts = 3;          // At least 1.
   std::uint32_t stuck_sweeps_max = 3;  // 0: goes on.
@@ -42,7 +50,10 @@ struct BackwardSettings {
   bool sum_cache = true;               // Off: it goes on recording, but has no influence (no smoothing, no stale sums).
   std::uint32_t ring = 32;             // Records a neuron.
   TallyOptions tally = {};
+  std::uint32_t edge_min = 30;  // By edge: tenths of its standard error, at most kEdgeTenthsMax.
 
+  // Selection by edge, without what it has no use for: law, rescue, exploration. Until it has converged.
+  static BackwardSettings by_edge();
   // The text that the pipeline was first written down as, without a guard: the law everywhere, pure choice, every job accepted.
   // It ends constant on most tasks; for comparison.
   static BackwardSettings literal();
@@ -112,6 +123,9 @@ class BackwardPipeline {
                                                           HashtronSamples train, HashtronSamples held_out);
   Result<const SumRecord*> run(std::uint32_t neuron, std::uint32_t capacity, bool clamped, SelectedBy by, bool accept_always);
   Result<const SumRecord*> train_chosen();
+  Selection select_by_edge(std::span<const std::uint64_t> magnitudes);
+  CapacityChoice capacity_of(std::uint32_t neuron, std::uint64_t magnitude) const;
+  HashtronJob job_of(std::uint32_t neuron, std::uint32_t capacity) const;
   void next_layer();
   void begin_sweep();
   void end_sweep();

@@ -15,6 +15,7 @@ namespace {
 
 // Few enough buckets to be counted in an array instead of being sorted.
 constexpr std::uint32_t kBucketsMax = 1U << 16;
+bool in_buckets(const HashtronJob& job) { return job.capacity != 0 && job.capacity <= kBucketsMax; }
 
 Result<void> check_targets(const HashtronSamples& samples, std::uint32_t cells, const char* which) {
   for (std::uint32_t s = 0; s < samples.count(); ++s) {
@@ -131,8 +132,9 @@ void HashtronTrainer::collect(const HashtronJob& job) {
   const std::span<const std::uint64_t> row = train_->row(job.neuron);
   const std::span<const std::uint16_t> targets = train_samples_.targets();
   const auto bit = [&](std::uint32_t s) { return static_cast<std::int32_t>(row[s / kSampleWord] >> (s % kSampleWord) & 1); };
-  if (network_.is_last(l) && network_.combiner(l) == nullptr) {
-    const std::uint32_t j = job.neuron - network_.first(l);
+  const bool by_target = job.credit == HashtronCredit::kTarget && !network_.is_last(l);
+  if (by_target || (network_.is_last(l) && network_.combiner(l) == nullptr)) {
+    const std::uint32_t j = (job.neuron - network_.first(l)) % network_.cells();
     for (std::uint32_t s = 0; s < count; ++s) {
       const std::int32_t wanted = targets[s] >> j & 1;
       votes_[s] = 2 * wanted - 1;
@@ -178,7 +180,7 @@ VoteTally HashtronTrainer::tally(const HashtronJob& job, std::uint32_t begin, st
     out.sum += votes_[s];
     out.improves |= marks_[s] != 0;
   };
-  if (job.capacity != 0 && job.capacity <= kBucketsMax) {
+  if (in_buckets(job)) {
     // A sum and whether anybody voted, so that sums of zero are told from none.
     buckets_.assign(2 * std::size_t{job.capacity}, 0);
     for (std::uint32_t s = begin; s < end; ++s) {
@@ -206,6 +208,38 @@ VoteTally HashtronTrainer::tally(const HashtronJob& job, std::uint32_t begin, st
   return out;
 }
 
+// Of the tally of all samples, just made: every one has voted.
+HashtronEdge HashtronTrainer::edge_of(const HashtronJob& job, const VoteTally& tally) const {
+  HashtronEdge out;
+  const std::uint32_t j = network_.position_of(job.neuron) % network_.cells();
+  const std::span<const std::uint64_t> row = train_->row(job.neuron);
+  const std::span<const std::uint16_t> outputs = train_->outputs(), targets = train_samples_.targets();
+  const auto add = [&](std::uint32_t s, std::int64_t sum) {
+    const std::int64_t others = sum - votes_[s];
+    const std::uint64_t halves = others == 0 ? 1 : (others > 0) == (votes_[s] > 0) ? 2 : 0;
+    const bool wrong = ((outputs[s] ^ targets[s]) >> j & 1) != 0;
+    (wrong ? out.wrong : out.right) += 1;
+    (wrong ? out.halves_of_wrong : out.halves_of_right) += halves;
+    out.agreement += (row[s / kSampleWord] >> (s % kSampleWord) & 1) == (votes_[s] > 0 ? 1U : 0U) ? 1 : 0;
+  };
+  if (in_buckets(job)) {
+    for (std::uint32_t s = 0; s < n(); ++s) add(s, buckets_[2 * std::size_t{keys_[s]}]);
+    return out;
+  }
+  auto sum = tally.sums.begin();
+  for (const std::uint64_t entry : order_) {
+    while (sum->first != static_cast<std::uint32_t>(entry >> 32)) ++sum;
+    add(static_cast<std::uint32_t>(entry), sum->second);
+  }
+  return out;
+}
+
+HashtronEdge HashtronTrainer::edge(const HashtronJob& job) {
+  CHECK(job.credit == HashtronCredit::kTarget);
+  CHECK(!network_.is_last(network_.layer_of(job.neuron)));
+  return edge_of(job, tally(job, 0, n()));
+}
+
 Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
   CHECK(job.neuron < network_.size());
   HashtronJobResult out;
@@ -217,13 +251,19 @@ Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
   out.vote_sum = votes.sum;
   const std::uint32_t l = network_.layer_of(job.neuron);
   TallyOptions options = job.options;
-  if (network_.is_last(l)) options.mean_threshold = false;  // It would take away the cell's bias.
+  // It would take away the bias of a cell, or of a neuron that learns one.
+  if (network_.is_last(l) || job.credit == HashtronCredit::kTarget) options.mean_threshold = false;
   const std::vector<HashtronEntry> entries = entries_of(votes, job.capacity, options);
   out.keys = static_cast<std::uint32_t>(entries.size());
   if (!votes.improves || entries.empty()) {
     out.skipped = true;
     out.rows = train_->rows_done() - rows_before;
     return out;
+  }
+  bool has_edge = false;  // Asked before the keys are used for anything else.
+  if (job.credit == HashtronCredit::kTarget && !network_.is_last(l)) {
+    const HashtronEdge edge = edge_of(job, votes);
+    has_edge = edge.improves() && edge.above(job.edge_min);
   }
   Hashtron neuron;
   if (job.capacity != 0) neuron.program.push_back({job.salt, job.capacity});
@@ -237,7 +277,9 @@ Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
   std::uint32_t ones = 0;
   kernels::count_bits(row_.data(), row_.size(), 1, &ones);
   out.sum_after = 2 * std::int64_t{ones} - n();
-  out.accepted = job.accept_always || out.correct_after >= out.correct_before;
+  out.accepted = job.accept_always || (job.credit == HashtronCredit::kOutput ? out.correct_after >= out.correct_before
+                                       : network_.is_last(l)                 ? out.correct_after > out.correct_before
+                                                                             : has_edge);
   if (out.accepted) {
     train_->adopt();
     network_.replace(job.neuron, std::move(neuron));

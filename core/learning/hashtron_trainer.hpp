@@ -8,6 +8,9 @@
 // d0| times, marked. In a last layer without a combiner the wanted bit votes at every sample; marked where the bit is wrong.
 // Votes add up by key, in any order; sums of zero are dropped; a key's answer is whether its sum is above the threshold.
 // Without a mark the job is skipped.
+//
+// That is credit by the output. Credit by the target is the other way: a neuron before the last layer votes for the wanted bit
+// of a cell at every sample, the cell of its position modulo the cells, whatever the layers behind it make of its bit now.
 
 #include <array>
 #include <cstdint>
@@ -18,6 +21,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/learning/hashtron_edge.hpp"
 #include "core/learning/neuron_selection.hpp"
 #include "core/models/hashtron_activations.hpp"
 
@@ -35,18 +39,26 @@ struct VoteTally {
 };
 
 struct TallyOptions {
-  bool mean_threshold = false;  // A key's sum must be above the mean of all (cut to a whole number). Never in the last layer.
+  bool mean_threshold = false;  // A key's sum must be above the mean of all (cut to a whole number). Never in the last
+                                // layer, nor by the target.
   bool fill = false;  // Buckets below the capacity without a vote answer like the whole tally, where capacity <= 4 * keys.
 };
 // The entries of the filter, by ascending keys.
 std::vector<HashtronEntry> entries_of(const VoteTally& tally, std::uint32_t capacity, const TallyOptions& options);
 
+enum class HashtronCredit : std::uint8_t { kOutput, kTarget };
+
 struct HashtronJob {
   std::uint32_t neuron = 0;
   std::uint32_t salt = 0;
   std::uint32_t capacity = 0;  // Keys are hashed to so many buckets; 0: taken as they are.
-  bool accept_always = false;  // Else only if no fewer samples are right than before.
+  // Else by the output: only if no fewer samples are right than before. By the target: before the last layer only if the
+  // neuron's edge is above edge_min tenths of its standard error and it gives the wanted bit more often than before, whatever
+  // becomes of the output; in the last layer only if more samples are right.
+  bool accept_always = false;
   TallyOptions options = {};
+  HashtronCredit credit = HashtronCredit::kOutput;
+  std::uint32_t edge_min = 0;
 };
 struct HashtronJobResult {
   bool skipped = false;  // Nobody voted for a change, or nothing was left to learn.
@@ -93,6 +105,8 @@ class HashtronTrainer {
 
   // The votes of the samples from `begin` to before `end`. REQUIRES: begin <= end <= n().
   VoteTally tally(const HashtronJob& job, std::uint32_t begin, std::uint32_t end);
+  // What the job's neuron would add. REQUIRES: credit by the target, a layer before the last.
+  HashtronEdge edge(const HashtronJob& job);
   // Tally, filter, judgement; the network is the new one if accepted, else as it was. kFull: the filter cannot be built.
   Result<HashtronJobResult> run(const HashtronJob& job);
   // Sample by sample, in their order, the first of "both as they are, the first turned, the second turned, both turned" that
@@ -111,6 +125,7 @@ class HashtronTrainer {
   void answers_to(const Hashtron& neuron, const std::vector<std::uint32_t>& keys, std::uint32_t count);
   void turn(std::uint32_t neuron);
   void put_on_held_out(std::uint32_t neuron);
+  HashtronEdge edge_of(const HashtronJob& job, const VoteTally& tally) const;
 
   HashtronNetwork network_;
   HashtronSamples train_samples_, held_out_samples_;

@@ -21,7 +21,7 @@ std::string fault(const SumRecord& r, std::uint32_t neurons) {
       return "neuron " + std::to_string(r.neuron) + ", job " + std::to_string(r.job) + ": a sum of " + std::to_string(sum) +
              " over " + std::to_string(r.n) + " samples, expected one within and as odd or even as their number";
   }
-  if (r.accepted > 1 || r.clamped > 1 || r.regime > SumRegime::kCollapsed || r.selected_by > SelectedBy::kMeasured)
+  if (r.accepted > 1 || r.clamped > 1 || r.regime > SumRegime::kCollapsed || r.selected_by > SelectedBy::kEdge)
     return "neuron " + std::to_string(r.neuron) + ", job " + std::to_string(r.job) + ": a flag that does not exist";
   return {};
 }
@@ -53,6 +53,7 @@ std::string_view name_of(SelectedBy by) {
     case SelectedBy::kPhase0: return "phase0";
     case SelectedBy::kPath: return "path";
     case SelectedBy::kMeasured: return "measured";
+    case SelectedBy::kEdge: return "edge";
   }
   return "";
 }

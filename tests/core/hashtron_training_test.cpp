@@ -299,11 +299,13 @@ TEST(BackwardPipeline, NeverAcceptsAJobThatMakesFewerRight) {
 
 TEST(BackwardPipeline, KilledAfterAnyJobItEndsInTheSameModel) {
   Task task = square_root_bit(3, 1, 20);
-  for (const bool chance : {false, true}) {
-    BackwardSettings settings = measured(9);
-    settings.sweeps_max = 8;
+  for (const SelectionRule rule : {SelectionRule::kGold, SelectionRule::kFixed, SelectionRule::kEdge}) {
+    BackwardSettings settings = rule == SelectionRule::kEdge ? BackwardSettings::by_edge() : measured(9);
+    settings.seed = 9;
+    settings.sweeps_max = rule == SelectionRule::kEdge ? 0 : 8;
+    settings.edge_min = 0;  // More jobs.
     settings.attempts = 3;
-    settings.selection = chance ? SelectionRule::kFixed : SelectionRule::kGold;
+    settings.selection = rule;
     auto unbroken = BackwardPipeline::make(small_layers(), settings, task.train, task.held_out);
     std::vector<std::string> snapshots = {(*unbroken)->snapshot()};
     while (!(*unbroken)->finished()) {
@@ -520,6 +522,11 @@ TEST(BackwardPipeline, ChecksItsSettings) {
   EXPECT_EQ(refused({.ring = 0}), "backward pipeline: ring: found 0, expected at least 1 record a neuron");
   EXPECT_EQ(refused({.capacity = {.smoothing = {0, 1, 1}}}),
             "backward pipeline: smoothing: found a weight of 0 for the sum now, expected at least 1");
+  EXPECT_EQ(refused({.edge_min = 1001}),
+            "backward pipeline: edge_min: found 1001, expected at most 1000 tenths of a standard error");
+  EXPECT_EQ(
+      refused({.selection = SelectionRule::kEdge, .pin_final = false}),
+      "backward pipeline: selection by edge: found pin_final off, expected on: the last layer has no edge to be chosen by");
 }
 
 TEST(ForwardPipeline, GetsEveryRunOfTheSquareRootsRight) {
