@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/learning/hashtron_edge.hpp"
 #include "pipelines/config_section.hpp"
 #include "pipelines/config_words.hpp"
 
@@ -19,8 +20,10 @@ using words::Word;
 
 constexpr std::array<Word<TrainingDirection>, 2> kDirections = {
     {{TrainingDirection::kBackward, "backward"}, {TrainingDirection::kForward, "forward"}}};
-constexpr std::array<Word<SelectionRule>, 3> kSelections = {
-    {{SelectionRule::kGold, "gold"}, {SelectionRule::kRandom, "random"}, {SelectionRule::kFixed, "fixed"}}};
+constexpr std::array<Word<SelectionRule>, 4> kSelections = {{{SelectionRule::kGold, "gold"},
+                                                             {SelectionRule::kRandom, "random"},
+                                                             {SelectionRule::kFixed, "fixed"},
+                                                             {SelectionRule::kEdge, "edge"}}};
 constexpr std::array<Word<bool>, 2> kAccept = {{{false, "no_worse"}, {true, "always"}}};
 constexpr std::array<Word<bool>, 2> kThresholds = {{{false, "zero"}, {true, "mean"}}};
 constexpr std::array<Word<bool>, 2> kOnOff = {{{true, "on"}, {false, "off"}}};
@@ -176,19 +179,26 @@ Result<HashtronTrainingConfig> parse_hashtron_config(std::string_view yaml, std:
     root.whole("split", out.split);
     bool literal = false;
     root.flag("literal", literal);
+    SelectionRule selection = SelectionRule::kGold;
+    root.word("selection", kSelections, selection);
+    const bool by_edge = selection == SelectionRule::kEdge;
+    if (literal && by_edge) root.refuse(*tree.find("selection"), "selection", "not edge beside literal: true");
+    // Each of the two stands for defaults of its own; keys that are there win over them.
     if (literal) out.run.backward = BackwardSettings::literal();
+    if (by_edge) out.run.backward = BackwardSettings::by_edge();
     BackwardSettings& b = out.run.backward;
+    b.selection = selection;
     ForwardSettings& f = out.run.forward;
     root.whole("seed", b.seed);
     f.seed = b.seed;
     root.word("direction", kDirections, out.run.direction);
-    // Not 0, which is for pipelines: a job that makes as many samples right is accepted, so a run might never converge.
-    root.whole("sweeps", b.sweeps_max, 1U, 100000000U);
+    // 0 only by edge, which converges: else a job that makes as many samples right is accepted, perhaps for ever.
+    root.whole("sweeps", b.sweeps_max, by_edge ? 0U : 1U, 100000000U);
     read_hashtron_layers(root, "layers", out.layers);
     root.word("sum_cache", kOnOff, b.sum_cache);
     root.whole("ring", b.ring, 1U, 1000000U);
     f.ring = b.ring;
-    root.word("selection", kSelections, b.selection);
+    root.whole("edge_min", b.edge_min, 0U, kEdgeTenthsMax);
     root.whole("explore_every", b.explore_every);
     root.flag("pin_final", b.pin_final);
     root.flag("rescue", b.rescue);
@@ -282,6 +292,7 @@ std::string to_yaml(const HashtronTrainingConfig& c) {
   whole("ring", b.ring);
   word("selection", words::text_of(kSelections, b.selection));
   whole("explore_every", b.explore_every);
+  whole("edge_min", b.edge_min);
   flag("pin_final", b.pin_final);
   flag("rescue", b.rescue);
   word("accept", words::text_of(kAccept, b.accept_always));

@@ -289,6 +289,7 @@ TEST(HashtronRun, EachFlagHasItsEffect) {
       {"sum_cache", [](auto& s) { s.backward.sum_cache = false; }},
       {"selection random", [](auto& s) { s.backward.selection = SelectionRule::kRandom; }},
       {"selection fixed", [](auto& s) { s.backward.selection = SelectionRule::kFixed; }},
+      {"selection edge", [](auto& s) { s.backward = BackwardSettings::by_edge(), s.backward.seed = 3; }},
       {"law", [](auto& s) { s.backward.capacity.law = false; }},
       {"clamp", [](auto& s) { s.backward.capacity.clamp = 2; }},
       {"gold_clamp", [](auto& s) { s.backward.capacity.gold_clamp = 10; }},

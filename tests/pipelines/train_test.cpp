@@ -375,6 +375,8 @@ TEST_F(Train, ConfigsAreCheckedAndPrinted) {
   write("unfit.yaml", "layers: [{neurons: 4, combiner: {kind: majority_pool, width: 5, window_width: 2}}, {neurons: 1}]\n");
   expect_refused(hashtron({"--config", path("unfit.yaml")}), 2, "layers that do not fit together");
   expect_refused(hashtron({"--config", path("none.yaml")}), 2, "no such config file");
+  EXPECT_NE(train({"--set", "selection=edge", "--print"}).out.find("sweeps: 0\n"), std::string::npos);
+  expect_refused(hashtron({"--set", "selection=edge", "--set", "literal=true"}), 2, "not edge beside literal");
   expect_refused(hashtron({"--sweeps", "0"}), 2, "sweeps: found '0'; expected a whole number from 1");
   expect_refused(hashtron({"--task", "sqrt-bit:C=5,b=5"}), 3, "found b = 5, expected below C");
   EXPECT_EQ(hashtron({"--rollback", "half"}).exit_code, 2);
@@ -395,6 +397,9 @@ TEST_F(Train, TheMatrixTrainsItsTasksAndComparesArms) {
   EXPECT_LT(number(arms.out.substr(arms.out.rfind("\"cache_bytes\"")), "cache_bytes"), 100'000'000u);
   const ProcessResult paired = train({"--matrix", "--scale", scale, "--sweeps", "5", "--paired", "--arm", "selection=random"});
   EXPECT_NE(paired.out.find("(pairs)"), std::string::npos) << paired.out;
+  const ProcessResult edge = train({"--matrix", "--scale", "5", "--set", "selection=edge", "--json"});
+  EXPECT_EQ(edge.out.find("\"constant\":true"), std::string::npos) << edge.out;
+  EXPECT_NE(edge.out.find("\"ended\":\"converged\""), std::string::npos) << edge.out;
   expect_refused(hashtron({"--matrix", "--experiment", "x"}), 2, "expected --arm");
   expect_refused(hashtron({"--matrix", "--task", "sqrt"}), 2, "the matrix has its own tasks");
 }
