@@ -12,6 +12,7 @@
 #include "core/learning/backward_pipeline.hpp"
 #include "core/learning/forward_pipeline.hpp"
 #include "core/learning/generated_tasks.hpp"
+#include "core/learning/hashtron_run.hpp"
 
 namespace weir {
 namespace {
@@ -134,6 +135,63 @@ void whole(benchmark::State& state) {
   state.counters["jobs_mean"] = jobs / 100.0;
 }
 BENCHMARK(whole)->Name("hashtron/training to 100 %")->Iterations(1)->Unit(benchmark::kMillisecond);
+
+// Backward beside forward, in the same run: networks of 31 neurons on 823 samples with noise, as many jobs of each. What a job
+// costs that was accepted, and what a run costs for each of them, those that were not included.
+void directions(benchmark::State& state) {
+  const GeneratedTask task{.bit = 3, .noise = 20};
+  struct Cost {
+    double accepted_seconds = 0.0, seconds = 0.0;
+    std::uint32_t accepted = 0, jobs = 0;
+  };
+  Cost costs[2];
+  for (auto _ : state) {
+    costs[0] = costs[1] = {};
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      HashtronRunSettings settings;
+      settings.backward.seed = settings.forward.seed = seed;
+      settings.forward.capacity_half = settings.forward.capacity_full = 823;
+      std::uint32_t jobs = 0;
+      for (const TrainingDirection direction : {TrainingDirection::kBackward, TrainingDirection::kForward}) {
+        settings.direction = direction;
+        if (jobs != 0) settings.forward.jobs_max = jobs;
+        const SplitSamples samples = task.samples();
+        Cost& cost = costs[static_cast<std::size_t>(direction)];
+        // The pipelines themselves, without what HashtronRun watches.
+        auto backward = std::move(*BackwardPipeline::make(task.layers(), settings.backward, samples.train, samples.held_out));
+        auto forward = std::move(*ForwardPipeline::make(task.layers(), settings.forward, samples.train, samples.held_out));
+        for (;;) {
+          const double begin = cpu_seconds();
+          bool more = false, accepted = false;
+          if (direction == TrainingDirection::kBackward) {
+            const SumRecord* done = *backward->step();
+            more = done != nullptr;
+            accepted = more && done->accepted != 0;
+          } else {
+            more = *forward->step();
+            accepted = more && forward->sums().latest(forward->last_neurons()[0])->accepted != 0;
+          }
+          if (!more) break;
+          const double seconds = cpu_seconds() - begin;
+          cost.seconds += seconds;
+          cost.accepted_seconds += accepted ? seconds : 0.0;
+          cost.accepted += accepted ? 1 : 0;
+          ++cost.jobs;
+          ++jobs;
+        }
+      }
+    }
+  }
+  const auto job = [](const Cost& cost) { return 1e6 * cost.accepted_seconds / cost.accepted; };
+  const auto run = [](const Cost& cost) { return 1e6 * cost.seconds / cost.jobs; };
+  const auto all = [](const Cost& cost) { return 1e6 * cost.seconds / cost.accepted; };
+  state.counters["accepted_job_backward_us"] = job(costs[0]);
+  state.counters["accepted_job_forward_us"] = job(costs[1]);
+  state.counters["accepted_job_ratio"] = job(costs[0]) / job(costs[1]);
+  state.counters["job_ratio"] = run(costs[0]) / run(costs[1]);
+  state.counters["run_for_each_accepted_ratio"] = all(costs[0]) / all(costs[1]);
+}
+BENCHMARK(directions)->Name("hashtron/backward beside forward")->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace weir

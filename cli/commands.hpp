@@ -78,6 +78,38 @@ struct InspectArguments {
   bool entries = false;
   bool order = false;
 };
+// weir train hashtron
+struct TrainArguments {
+  std::string config;  // Empty: the defaults.
+  std::vector<std::string> sets;
+  std::string task;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::uint32_t> sweeps;
+  std::string out;       // The model's file.
+  std::string snapshot;
+  std::string from;      // A model's file.
+  std::string rollback;  // soft, medium, hard; empty: none.
+  bool matrix = false;
+  std::uint32_t scale = 0;  // Of the matrix only tasks with this C; 0: all.
+  std::string experiment;
+  std::vector<std::string> arm_sets;  // What the second arm does otherwise.
+  bool paired = false;
+  bool print = false;
+  bool json = false;
+  bool quiet = false;
+};
+struct ModelsArguments {  // import, export
+  std::string model;     // A file; export: "-" is standard output.
+  std::string snapshot;
+  std::string config;
+  std::string task;
+  std::vector<std::string> sets;
+};
+struct InspectSumsArguments {
+  std::string snapshot;
+  std::string neuron;    // LAYER.POSITION; empty: all.
+  bool json = false;
+};
 
 Result<int> run_command(const RunArguments& arguments);
 Result<int> check_command(const CheckArguments& arguments);
@@ -89,6 +121,10 @@ Result<int> status_command(const ShowArguments& arguments);
 Result<int> report_command(const ShowArguments& arguments);
 Result<int> verify_command(const VerifyArguments& arguments);
 Result<int> inspect_command(const InspectArguments& arguments);
+Result<int> inspect_sums_command(const InspectSumsArguments& arguments);
+Result<int> train_command(const TrainArguments& arguments);
+Result<int> models_import_command(const ModelsArguments& arguments);
+Result<int> models_export_command(const ModelsArguments& arguments);
 Result<int> repair_command(const RunArguments& arguments);
 Result<int> demo_command(const std::string& data);
 Result<int> version_command(bool json);

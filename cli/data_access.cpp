@@ -129,6 +129,12 @@ bool print(std::string_view text) {
   return true;
 }
 
+std::string yaml_text(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
 std::string json_text(std::string_view text) {
   ByteBuffer out;
   if (json::is_utf8(text)) json::append_string(out, text);

@@ -42,5 +42,6 @@ bool print(std::string_view text);
 const std::atomic<int>& stop_on_signals();
 
 std::string json_text(std::string_view text);  // In quotes.
+std::string yaml_text(std::string_view text);  // In quotes, whatever it holds.
 
 }  // namespace weir::cli

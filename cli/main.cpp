@@ -154,7 +154,63 @@ int main(int argc, char** argv) {
   inspect_app->add_flag("--order", inspect.order, "List commits: which inputs were taken in which order");
   inspect_app->add_option("--limit,-n", inspect.limit, "At most so many entries or commits")->capture_default_str();
   inspect_app->footer("Examples:\n  weir inspect --data d\n  weir inspect --data d --entries --prefix predictor/\n  weir inspect --data d --order --limit 5");
-  inspect_app->callback([&] { action = [&] { return inspect_command(inspect); }; });
+  inspect_app->callback([&, inspect_app] {
+    if (inspect_app->get_subcommands().empty()) action = [&] { return inspect_command(inspect); };  // Else `sums` has said what to do.
+  });
+
+  InspectSumsArguments inspect_sums;
+  auto* inspect_sums_app = inspect_app->add_subcommand("sums", "The sums of a network of hashtrons: latest, gold, margins, a neuron's trend");
+  inspect_sums_app->add_option("--snapshot", inspect_sums.snapshot, "The snapshot of a training (weir train hashtron --snapshot)")->required()->type_name("FILE");
+  inspect_sums_app->add_option("--neuron", inspect_sums.neuron, "All records of this one")->type_name("LAYER.POSITION");
+  inspect_sums_app->add_flag("--json", inspect_sums.json, "As JSON");
+  inspect_sums_app->footer("Examples:\n  weir inspect sums --snapshot roots.snap\n  weir inspect sums --snapshot roots.snap --neuron 0.17 --json");
+  inspect_sums_app->callback([&] { action = [&] { return inspect_sums_command(inspect_sums); }; });
+
+  TrainArguments train;
+  auto* train_app = app.add_subcommand("train", "Train a model offline");
+  train_app->require_subcommand(1);
+  train_app->footer("Examples:\n  weir train hashtron --task sqrt-bit:C=5,b=3,noise=20");
+  auto* hashtron_app = train_app->add_subcommand("hashtron", "Train a network of hashtrons on a generated task or a file of samples");
+  hashtron_app->add_option("--config", train.config, "Task, layers and settings as YAML (configs/train has every key; default: its values)")->type_name("FILE");
+  hashtron_app->add_option("--set", train.sets, "Replaces one value of the config; VALUE is YAML; repeatable")->type_name("PATH=VALUE")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  hashtron_app->add_option("--task", train.task, "sqrt-bit:C=5,b=3,noise=20, sqrt, prior, majority, isalnum, or a file of samples (*.csv)")->type_name("TASK");
+  hashtron_app->add_option("--seed", train.seed, "All chance comes from it");
+  hashtron_app->add_option("--sweeps", train.sweeps, "From the output to the input, at most so often");
+  hashtron_app->add_option("--out,-o", train.out, "Write the model there at the end: *.zlib packed, else text; what was there is kept as FILE.previous")->type_name("FILE");
+  hashtron_app->add_option("--snapshot", train.snapshot, "Goes on from there, and keeps it up to date after every job")->type_name("FILE");
+  hashtron_app->add_option("--from", train.from, "Go on with this model instead of a fresh network")->type_name("MODEL");
+  hashtron_app->add_option("--rollback", train.rollback, "soft: the snapshot's network goes on forward; medium: its sums lose their influence; hard: the model of --out as it was before")->check(CLI::IsMember({"soft", "medium", "hard"}));
+  hashtron_app->add_flag("--matrix", train.matrix, "All 140 generated tasks to their ends, and a table");
+  hashtron_app->add_option("--scale", train.scale, "Of the matrix only the tasks with this C")->check(CLI::Range(4, 7));
+  hashtron_app->add_option("--experiment", train.experiment, "Half of the matrix's tasks, by hash of this name and theirs, go to a second arm")->type_name("NAME");
+  hashtron_app->add_option("--arm", train.arm_sets, "What the second arm does otherwise; repeatable")->type_name("PATH=VALUE")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  hashtron_app->add_flag("--paired", train.paired, "Every task in both arms instead");
+  hashtron_app->add_flag("--print", train.print, "Print the config with all its defaults, and do nothing");
+  hashtron_app->add_flag("--json", train.json, "The summary as JSON");
+  hashtron_app->add_flag("--quiet,-q", train.quiet, "No progress, no closing line");
+  hashtron_app->footer("Examples:\n  weir train hashtron --task sqrt-bit:C=5,b=3,noise=20 --snapshot roots.snap --out roots.json.t.zlib\n"
+                       "  weir train hashtron --config configs/train/hashtron.yaml --set direction=forward --set forward.jobs=500\n"
+                       "  weir train hashtron --snapshot roots.snap --rollback soft --task sqrt-bit:C=5,b=3,noise=20\n"
+                       "  weir train hashtron --matrix --scale 5 --experiment law --arm capacity.law=false");
+  hashtron_app->callback([&] { action = [&] { return train_command(train); }; });
+
+  ModelsArguments models;
+  auto* models_app = app.add_subcommand("models", "Networks of hashtrons in the text format of existing models, in and out");
+  models_app->require_subcommand(1);
+  models_app->footer("Examples:\n  weir models export --snapshot roots.snap -o roots.json.t.zlib\n  weir models import roots.json.t.zlib --config configs/train/hashtron.yaml");
+  auto* import_app = models_app->add_subcommand("import", "Check a model against its layers, measure it, and make a snapshot of it that training goes on from");
+  import_app->add_option("model", models.model, "The model's file: text, or packed by zlib")->required()->type_name("MODEL");
+  import_app->add_option("--config", models.config, "Its layers (the file stores none), the task, and the settings to go on with")->type_name("FILE");
+  import_app->add_option("--task", models.task, "As of weir train hashtron; its layers, where the config has none")->type_name("TASK");
+  import_app->add_option("--set", models.sets, "Replaces one value of the config; VALUE is YAML; repeatable")->type_name("PATH=VALUE")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  import_app->add_option("--snapshot", models.snapshot, "Where to write it; without: nothing is written")->type_name("FILE");
+  import_app->footer("Examples:\n  weir models import roots.json.t.zlib --task sqrt-bit:C=5,b=3 --snapshot roots.snap");
+  import_app->callback([&] { action = [&] { return models_import_command(models); }; });
+  auto* export_app = models_app->add_subcommand("export", "Write a snapshot's network as a model's file");
+  export_app->add_option("--snapshot", models.snapshot, "The snapshot of a training")->required()->type_name("FILE");
+  export_app->add_option("--out,-o", models.model, "*.zlib packed, else text; - prints it")->required()->type_name("FILE");
+  export_app->footer("Examples:\n  weir models export --snapshot roots.snap -o roots.json.t.zlib\n  weir models export --snapshot roots.snap -o -");
+  export_app->callback([&] { action = [&] { return models_export_command(models); }; });
 
   RunArguments repair;
   auto* repair_app = app.add_subcommand("repair", "Go on from the newest whole backup of a damaged directory, and compare");

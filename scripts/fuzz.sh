@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets with clang's libFuzzer and runs each for a while, from the seeds in tests/fuzz/corpus.
 #
-#   scripts/fuzz.sh [seconds for each target = 5] [target]...      (json csv key_value syslog text content hashtron stored; default: all)
+#   scripts/fuzz.sh [seconds for each target = 5] [target]...      (json csv key_value syslog text content hashtron training stored; default: all)
 #
 # What is found new is kept in build/fuzz/corpus; an input that fails, in build/fuzz/failures: put it, once it is mended, into
 # tests/fuzz/corpus.
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-5}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(json csv key_value syslog text content hashtron stored)
+[ ${#targets[@]} -gt 0 ] || targets=(json csv key_value syslog text content hashtron training stored)
 
 if ! command -v clang++-14 >/dev/null; then
   echo "fuzz: clang++-14 is missing: scripts/install_dependencies.sh test" >&2

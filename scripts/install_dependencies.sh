@@ -25,7 +25,7 @@ peers=(maven openjdk-17-jdk-headless)
 # The libraries that the program names, and whom to trust with TLS.
 runtime=(
   ca-certificates libc6 libcaf-core0.17 libgcc-s1 libisal2 liblz4-1 librdkafka1 librocksdb7.8 libsimdjson14 libstdc++6 libxxhash0
-  libyaml-cpp0.7 libzstd1
+  libyaml-cpp0.7 libzstd1 zlib1g
 )
 bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 

@@ -15,7 +15,7 @@
 namespace weir {
 
 // Every name there is; crash_point() CHECKs that its name is here, and the crash test goes through this list.
-inline constexpr std::array<std::string_view, 23> kCrashPoints = {
+inline constexpr std::array<std::string_view, 26> kCrashPoints = {
     "open.before",                 // Before the database is opened.
     "open.after",                  // Opened, nothing recovered yet.
     "recover.after_attempt",       // The attempt counter for the committed position is written, nothing processed.
@@ -39,6 +39,9 @@ inline constexpr std::array<std::string_view, 23> kCrashPoints = {
     "backup.before",               // Before the hard-link copy.
     "backup.before_rename",        // The copy is whole, under its temporary name.
     "backup.after",                // Renamed, older backups not yet removed.
+    "training.before_snapshot",    // An offline training has done a job, its snapshot is not written.
+    "training.before_rename",      // The snapshot is whole, under its temporary name.
+    "training.after_snapshot",     // Renamed.
 };
 
 namespace detail {

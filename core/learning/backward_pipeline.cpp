@@ -118,13 +118,33 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::make(const std::vect
 }
 
 Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::migrate(HashtronNetwork network, const BackwardSettings& settings,
-                                                                    HashtronSamples train, HashtronSamples held_out) {
+                                                                    HashtronSamples train, HashtronSamples held_out,
+                                                                    const SumCache* sums, std::uint32_t first_job) {
   TRY_ASSIGN(auto out, around(std::move(network), settings, std::move(train), std::move(held_out)));
+  if (sums != nullptr) {
+    CHECK(sums->neurons() == out->trainer_->network().size());
+    TRY_ASSIGN(out->sums_, sums->with_ring(settings.ring));
+    out->jobs_ = first_job;
+  }
   const std::uint64_t n = out->trainer_->n();
   for (std::uint32_t k = 0; k < out->capacities_.size(); ++k) {
     const Hashtron& neuron = out->trainer_->network().neuron(k);
     out->capacities_[k] = neuron.program.empty() ? std::min(n * n, kCapacityMax) : neuron.program[0].modulo;
     out->accepted_[k] = neuron.filter.empty() ? 0 : 1;
+    if (sums != nullptr) continue;
+    const auto sum = static_cast<std::int32_t>(out->trainer_->on_train().sum(k));
+    const std::uint32_t correct = out->trainer_->on_train().correct();
+    TRY(out->sums_.add({.neuron = k,
+                        .sum = sum,
+                        .n = out->trainer_->n(),
+                        .sum_before = sum,
+                        .capacity = static_cast<std::uint32_t>(out->capacities_[k]),
+                        .salt = neuron.program.empty() ? 0 : neuron.program[0].salt,
+                        .correct_before = correct,
+                        .correct_after = correct,
+                        .regime = regime_of(out->trainer_->n(), out->trainer_->magnitude(k)),
+                        .selected_by = SelectedBy::kMeasured,
+                        .accepted = out->accepted_[k]}));
   }
   if (settings.selection == SelectionRule::kFixed)
     for (std::uint32_t l = 0; l <= out->last(); ++l)
@@ -395,6 +415,11 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::ve
   out->fixed_ = std::move(fixed);
   if (out->cursor_.phase == Phase::kSweepsDone) out->begin_sweep();  // There may be more of them now.
   return out;
+}
+
+void BackwardPipeline::set_sweeps_max(std::uint32_t sweeps_max) {
+  settings_.sweeps_max = sweeps_max;
+  if (cursor_.phase == Phase::kSweepsDone) begin_sweep();
 }
 
 Result<void> BackwardPipeline::learn_from(HashtronSamples train) {

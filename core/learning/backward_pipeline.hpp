@@ -69,9 +69,11 @@ class BackwardPipeline {
                                                         const BackwardSettings& settings, HashtronSamples train,
                                                         HashtronSamples held_out);
   // An existing model: weights stay, each neuron's capacity is the modulo of its first pair (N^2 without one), sums come from
-  // one measuring pass, and phase 0 comes first.
+  // one measuring pass, which is the first record of each neuron, and phase 0 comes first. `sums`: what is known of it instead,
+  // from other training; jobs are then counted on from there.
   static Result<std::unique_ptr<BackwardPipeline>> migrate(HashtronNetwork network, const BackwardSettings& settings,
-                                                           HashtronSamples train, HashtronSamples held_out);
+                                                           HashtronSamples train, HashtronSamples held_out,
+                                                           const SumCache* sums = nullptr, std::uint32_t first_job = 0);
   // Where snapshot() was taken. kConfig: it is of other settings, another architecture or other samples to learn from (named).
   // kCorruption, kVersion: as SumCache::load.
   static Result<std::unique_ptr<BackwardPipeline>> resume(const std::vector<HashtronLayer>& layers,
@@ -87,6 +89,11 @@ class BackwardPipeline {
   // Other samples from the next job on, as the stream goes on; a run that had converged goes on. Sums over another number of
   // samples have no say in the capacity. Errors: as HashtronTrainer::make.
   Result<void> learn_from(HashtronSamples train);
+
+  // From the next job on the cache has influence, or goes on recording without: BackwardSettings::sum_cache.
+  void use_sums(bool use) { settings_.sum_cache = use; }
+  // As BackwardSettings::sweeps_max: a run that had done its sweeps goes on if there are more.
+  void set_sweeps_max(std::uint32_t sweeps_max);
 
   const HashtronTrainer& trainer() const { return *trainer_; }
   const SumCache& sums() const { return sums_; }

@@ -4,10 +4,19 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/byte_buffer.hpp"
 #include "core/base/check.hpp"
+#include "core/base/crc32c.hpp"
 #include "core/base/hash.hpp"
+#include "core/models/hashtron_text.hpp"
 
 namespace weir {
+namespace {
+
+constexpr std::string_view kMagic = "weirforw";
+constexpr std::uint32_t kVersion = 1;
+
+}  // namespace
 
 Result<void> ForwardSettings::check() const {
   if ((capacity_half == 0) != (capacity_full == 0))
@@ -16,7 +25,17 @@ Result<void> ForwardSettings::check() const {
   if (jobs_max == 0 || jobs_max > 0xffffffffULL)
     return Error{ErrorCode::kConfig,
                  "forward pipeline: jobs_max: found " + std::to_string(jobs_max) + ", expected 1 to 4294967295"};
+  if (ring == 0) return Error{ErrorCode::kConfig, "forward pipeline: ring: found 0, expected at least 1 record a neuron"};
   return {};
+}
+
+std::uint64_t ForwardSettings::digest() const {
+  std::uint64_t out = kVersion;
+  for (const std::uint64_t value : {seed, std::uint64_t{capacity_half}, std::uint64_t{capacity_full},
+                                    std::uint64_t{mean_threshold}, std::uint64_t{measure_part}, std::uint64_t{redraw_after},
+                                    std::uint64_t{undo_max}, std::uint64_t{pair_layers}, std::uint64_t{ring}})
+    out = mix_hash(out, value);
+  return out;
 }
 
 std::uint32_t forward_capacity(std::uint32_t success, const ForwardSettings& settings) {
@@ -37,17 +56,27 @@ ForwardPipeline::ForwardPipeline(std::unique_ptr<HashtronTrainer> trainer, const
     : settings_(settings),
       trainer_(std::move(trainer)),
       chance_{settings.seed, 0},
+      sums_(trainer_->network().size(), settings.ring),
       accepted_(trainer_->network().size()) {
   correct_best_ = trainer_->on_train().correct();
   best_.assign(trainer_->network().neurons().begin(), trainer_->network().neurons().end());
-  if (correct_best_ == trainer_->n()) phase_ = Phase::kAllRight;
+  if (correct_best_ == trainer_->n()) phase_ = settings_.pair_layers > 0 ? Phase::kPairs : Phase::kAllRight;
 }
 
 Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::from(HashtronNetwork network, const ForwardSettings& settings,
-                                                               HashtronSamples train, HashtronSamples held_out) {
+                                                               HashtronSamples train, HashtronSamples held_out,
+                                                               const SumCache* sums, std::uint32_t first_job) {
   TRY(settings.check());
   TRY_ASSIGN(auto trainer, HashtronTrainer::make(std::move(network), std::move(train), std::move(held_out)));
-  return std::unique_ptr<ForwardPipeline>(new ForwardPipeline(std::move(trainer), settings));
+  auto out = std::unique_ptr<ForwardPipeline>(new ForwardPipeline(std::move(trainer), settings));
+  if (sums != nullptr) {
+    CHECK(sums->neurons() == out->trainer_->network().size());
+    TRY_ASSIGN(out->sums_, sums->with_ring(settings.ring));
+    for (std::uint32_t n = 0; n < sums->neurons(); ++n)
+      out->accepted_[n] = out->trainer_->network().neuron(n).filter.empty() ? 0 : 1;
+  }
+  out->first_job_ = out->jobs_ = first_job;
+  return out;
 }
 
 Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::make(const std::vector<HashtronLayer>& layers,
@@ -135,40 +164,235 @@ void ForwardPipeline::end_path() {
     undo();
 }
 
+Result<void> ForwardPipeline::record(std::uint32_t neuron, SumRecord record) {
+  record.job = jobs_;
+  record.sweep = paths_;
+  record.neuron = neuron;
+  record.n = trainer_->n();
+  record.selected_by = SelectedBy::kPath;
+  const std::int64_t before = record.sum_before;
+  record.regime = regime_of(record.n, static_cast<std::uint64_t>(before < 0 ? -before : before));
+  last_neurons_.push_back(neuron);
+  return sums_.add(record);
+}
+
+// The neurons of a layer in an order by chance, for as long as there are layers to do and the layer has no two.
+void ForwardPipeline::choose_pairs() {
+  while (pair_layers_ < settings_.pair_layers && path_.size() < 2) {
+    ++pair_layers_;
+    const HashtronNetwork& network = trainer_->network();
+    const std::uint32_t l = chance_.below(network.layers()), count = network.layer(l).neurons;
+    path_.clear();
+    for (std::uint32_t i = 0; i < count; ++i) path_.push_back(network.first(l) + i);
+    for (std::uint32_t i = count; i > 1; --i) std::swap(path_[i - 1], path_[chance_.below(i)]);
+  }
+}
+
+Result<void> ForwardPipeline::train_pair() {
+  const std::uint32_t first = path_.back();
+  path_.pop_back();
+  const std::uint32_t second = path_.back();
+  const std::uint32_t capacity = forward_capacity(100, settings_);
+  const HashtronPairJob job{.neurons = {first, second},
+                            .salts = {job_salt(settings_.seed, first, jobs_), job_salt(settings_.seed, second, jobs_)},
+                            .capacity = capacity};
+  TRY_ASSIGN(const HashtronPairResult result, trainer_->run_pair(job));
+  for (std::size_t i = 0; i < 2; ++i) {
+    TRY(record(job.neurons[i], {.sum = static_cast<std::int32_t>(result.sums_after[i]),
+                                .sum_before = static_cast<std::int32_t>(result.sums_before[i]),
+                                .capacity = capacity,
+                                .salt = job.salts[i],
+                                .correct_before = result.correct_before,
+                                .correct_after = result.correct_after,
+                                .keys = result.keys[i],
+                                .rows = result.rows,
+                                .accepted = result.accepted}));
+  }
+  if (result.accepted) best_.assign(trainer_->network().neurons().begin(), trainer_->network().neurons().end());
+  return {};
+}
+
 Result<bool> ForwardPipeline::step() {
-  if (phase_ != Phase::kTraining) return false;
+  if (finished()) return false;
+  last_neurons_.clear();
+  if (phase_ == Phase::kPairs) {
+    choose_pairs();
+    if (path_.size() < 2) {
+      phase_ = Phase::kAllRight;
+      return false;
+    }
+    TRY(train_pair());
+    ++jobs_;
+    return true;
+  }
   if (path_.empty()) choose_path();
   const std::uint32_t neuron = path_.back();
   path_.pop_back();
   const std::uint32_t capacity = forward_capacity(success(), settings_);
   const Hashtron before = trainer_->network().neuron(neuron);
-  TRY_ASSIGN(last_job_, trainer_->run({.neuron = neuron,
-                                       .salt = job_salt(settings_.seed, neuron, jobs_),
-                                       .capacity = capacity,
-                                       .accept_always = true,
-                                       .options = {.mean_threshold = settings_.mean_threshold}}));
-  ++jobs_;
-  if (last_job_.accepted) {
+  const std::uint32_t salt = job_salt(settings_.seed, neuron, jobs_);
+  TRY_ASSIGN(const HashtronJobResult job, trainer_->run({.neuron = neuron,
+                                                         .salt = salt,
+                                                         .capacity = capacity,
+                                                         .accept_always = true,
+                                                         .options = {.mean_threshold = settings_.mean_threshold}}));
+  bool accepted = job.accepted;
+  bool path_ends = path_.empty();
+  if (job.accepted) {
     accepted_[neuron] = 1;
     undo_.emplace_back(neuron, before);
     if (undo_.size() > settings_.undo_max) undo_.pop_front();
     if (!minima_.empty() && minima_.contains(state())) {
       undo();
       path_.clear();
+      path_ends = true;
+      accepted = false;
     }
   }
+  TRY(record(neuron, {.sum = static_cast<std::int32_t>(job.sum_after),
+                      .sum_before = static_cast<std::int32_t>(job.sum_before),
+                      .capacity = capacity,
+                      .salt = salt,
+                      .correct_before = job.correct_before,
+                      .correct_after = job.correct_after,
+                      .keys = job.keys,
+                      .votes = static_cast<std::uint32_t>(job.votes),
+                      .vote_sum = job.vote_sum,
+                      .rows = job.rows,
+                      .accepted = accepted}));
+  ++jobs_;
   const std::uint32_t correct = trainer_->on_train().correct();
   if (correct > correct_best_) {
     correct_best_ = correct;
     best_.assign(trainer_->network().neurons().begin(), trainer_->network().neurons().end());
   }
-  if (correct == trainer_->n())
-    phase_ = Phase::kAllRight;
-  else if (jobs_ >= settings_.jobs_max)
-    phase_ = Phase::kJobsDone;
-  else if (path_.empty())
+  if (correct == trainer_->n()) {
+    phase_ = settings_.pair_layers > 0 ? Phase::kPairs : Phase::kAllRight;
+    path_.clear();
+  } else if (path_ends) {
     end_path();
+  }
   return true;
+}
+
+// magic, version, digests of settings, architecture and samples, counters, phase, chance, path, flags, weights as text, the
+// best and those that can be undone likewise, minima, sums, CRC.
+std::string ForwardPipeline::snapshot() const {
+  const std::span<const Hashtron> neurons = trainer_->network().neurons();
+  ByteBuffer out;
+  out.append(kMagic);
+  out.append_fixed(kVersion);
+  out.append_fixed(settings_.digest());
+  out.append_fixed(trainer_->network().architecture_digest());
+  out.append_fixed(trainer_->train().digest());
+  for (const std::uint32_t value : {jobs_, paths_, redraws_, fruitless_, since_redraw_, last_success_, correct_best_,
+                                    best_before_path_, first_job_, pair_layers_})
+    out.append_fixed(value);
+  out.append_fixed(static_cast<std::uint8_t>(phase_));
+  out.append_fixed(chance_.counter);
+  out.append_varint(path_.size());
+  for (const std::uint32_t neuron : path_) out.append_fixed(neuron);
+  for (const std::uint8_t accepted : accepted_) out.append_fixed(accepted);
+  out.append_varint_bytes(trainer_->network().text());
+  // Most of the time the best is what it has now.
+  const bool is_best = std::ranges::equal(best_, neurons);
+  out.append_varint_bytes(is_best ? std::string() : to_hashtron_text(best_));
+  std::vector<Hashtron> before;
+  for (const auto& [neuron, was] : undo_) before.push_back(was);
+  out.append_varint(undo_.size());
+  for (const auto& [neuron, was] : undo_) out.append_fixed(neuron);
+  out.append_varint_bytes(to_hashtron_text(before));
+  out.append_varint(minima_.size());
+  for (const std::uint64_t minimum : minima_) out.append_fixed(minimum);
+  out.append_varint_bytes(sums_.snapshot());
+  out.append_fixed(crc32c(out.view()));
+  return std::string(out.view());
+}
+
+Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::resume(const std::vector<HashtronLayer>& layers,
+                                                                 const ForwardSettings& settings, HashtronSamples train,
+                                                                 HashtronSamples held_out, std::string_view snapshot) {
+  const auto corrupt = [&](const std::string& what) {
+    return Error{ErrorCode::kCorruption,
+                 "forward pipeline's snapshot of " + std::to_string(snapshot.size()) + " bytes: " + what};
+  };
+  const auto differs = [](const std::string& what) {
+    return Error{ErrorCode::kConfig,
+                 "forward pipeline: the snapshot is of other " + what + " than it is to go on with: use those, or begin anew"};
+  };
+  if (snapshot.size() < kMagic.size() + 4 || !snapshot.starts_with(kMagic)) return corrupt("it does not begin like one");
+  ByteReader in(snapshot.substr(kMagic.size()));
+  const auto version = in.fixed<std::uint32_t>();
+  if (version > kVersion)
+    return Error{ErrorCode::kVersion, "forward pipeline's snapshot: found version " + std::to_string(version) +
+                                          ", expected at most " + std::to_string(kVersion)};
+  const std::string_view body = snapshot.substr(0, snapshot.size() - 4);
+  ByteReader tail(snapshot.substr(body.size()));
+  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
+  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+
+  TRY_ASSIGN(const HashtronNetwork network, HashtronNetwork::make(layers));
+  if (in.fixed<std::uint64_t>() != settings.digest()) return differs("settings");
+  if (in.fixed<std::uint64_t>() != network.architecture_digest()) return differs("layers");
+  if (in.fixed<std::uint64_t>() != train.digest()) return differs("samples");
+  std::uint32_t counters[10];
+  for (std::uint32_t& value : counters) value = in.fixed<std::uint32_t>();
+  const auto phase = in.fixed<std::uint8_t>();
+  const auto chance_counter = in.fixed<std::uint64_t>();
+  // What is counted is no longer than what is left of the snapshot, so every loop ends.
+  const auto read_neurons = [&](std::vector<std::uint32_t>& out) {
+    const std::uint64_t count = in.varint();
+    if (count > in.left() / 4) return false;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      out.push_back(in.fixed<std::uint32_t>());
+      if (out.back() >= network.size()) return false;
+    }
+    return true;
+  };
+  std::vector<std::uint32_t> path, undone;
+  if (!read_neurons(path)) return corrupt("its path names a neuron that does not exist");
+  std::vector<std::uint8_t> accepted(network.size());
+  for (std::uint8_t& flag : accepted) flag = in.fixed<std::uint8_t>();
+  const std::string_view text = in.varint_bytes(), best = in.varint_bytes();
+  if (!read_neurons(undone)) return corrupt("its list of jobs to undo names a neuron that does not exist");
+  const std::string_view before = in.varint_bytes();
+  const std::uint64_t minima_count = in.varint();
+  if (minima_count > in.left() / 8) return corrupt("it has more minima than bytes");
+  std::set<std::uint64_t> minima;
+  for (std::uint64_t i = 0; i < minima_count; ++i) minima.insert(in.fixed<std::uint64_t>());
+  const std::string_view sums = in.varint_bytes();
+  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  if (phase > static_cast<std::uint8_t>(Phase::kNothingLeft)) return corrupt("its phase does not exist");
+  if (counters[0] < counters[8]) return corrupt("it has done fewer jobs than it began with");
+  if (static_cast<Phase>(phase) == Phase::kPairs)  // A layer's, each once.
+    for (const std::uint32_t neuron : path)
+      if (network.layer_of(neuron) != network.layer_of(path[0]) || std::ranges::count(path, neuron) != 1)
+        return corrupt("its pairs are not those of a layer");
+
+  TRY_ASSIGN(std::vector<Hashtron> neurons, parse_hashtron_text(text));
+  TRY_ASSIGN(HashtronNetwork trained, HashtronNetwork::make(layers, std::move(neurons)));
+  TRY_ASSIGN(std::vector<Hashtron> undo, parse_hashtron_text(before));
+  if (undo.size() != undone.size()) return corrupt("its list of jobs to undo has another length than their neurons");
+  TRY_ASSIGN(const SumCache cache, SumCache::load(sums));
+  if (cache.neurons() != trained.size() || cache.ring() != settings.ring) return corrupt("its sums are of another network");
+  std::vector<Hashtron> best_neurons(trained.neurons().begin(), trained.neurons().end());
+  if (!best.empty()) {
+    TRY_ASSIGN(best_neurons, parse_hashtron_text(best));
+    if (best_neurons.size() != trained.size()) return corrupt("its best network has another number of neurons");
+  }
+  TRY_ASSIGN(auto out, from(std::move(trained), settings, std::move(train), std::move(held_out)));
+  out->sums_ = cache;
+  out->chance_.counter = chance_counter;
+  out->jobs_ = counters[0], out->paths_ = counters[1], out->redraws_ = counters[2], out->fruitless_ = counters[3];
+  out->since_redraw_ = counters[4], out->last_success_ = counters[5], out->correct_best_ = counters[6];
+  out->best_before_path_ = counters[7], out->first_job_ = counters[8], out->pair_layers_ = counters[9];
+  out->phase_ = static_cast<Phase>(phase);
+  out->path_ = std::move(path);
+  out->accepted_ = std::move(accepted);
+  out->best_ = std::move(best_neurons);
+  for (std::size_t i = 0; i < undo.size(); ++i) out->undo_.emplace_back(undone[i], std::move(undo[i]));
+  out->minima_ = std::move(minima);
+  return out;
 }
 
 }  // namespace weir

@@ -14,7 +14,6 @@ namespace {
 using Kind = GeneratedTask::Kind;
 
 constexpr std::uint32_t kNoiseSalt = 0xbad, kPriorSalt = 0x9e3779b9;
-constexpr std::uint32_t kHeldOutOneIn = 5;
 
 struct KindRow {
   Kind kind;

@@ -25,6 +25,8 @@
 
 namespace weir {
 
+inline constexpr std::uint32_t kHeldOutOneIn = 5;
+
 struct SplitSamples {
   HashtronSamples train, held_out;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -141,9 +142,7 @@ void HashtronTrainer::collect(const HashtronJob& job) {
     }
     return;
   }
-  row_.assign(row.begin(), row.end());
-  for (std::uint64_t& word : row_) word = ~word;
-  if (count % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << count % kSampleWord) - 1;
+  turn(job.neuron);
   train_->begin_trial(job.neuron, row_);
   const std::span<const std::uint16_t> as_is = train_->outputs(), turned = train_->trial_outputs();
   if (network_.cells() == 1) {
@@ -271,16 +270,8 @@ Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
   TRY_ASSIGN(neuron.filter, HashtronFilter::build(entries));
 
   // The keys are hashed already: only the filter is left to ask.
-  row_.resize(train_samples_.words());
-  room_.resize(keys_.size());
-  const auto answers = [&](const Hashtron& to, const std::vector<std::uint32_t>& keys, std::uint32_t count) {
-    row_.resize(keys.size() / kSampleWord);
-    room_.resize(keys.size());
-    hashtron_bits(to, keys.data(), row_.size(), room_.data(), row_.data());
-    if (count % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << count % kSampleWord) - 1;
-  };
   const Hashtron last_step{.program = {}, .filter = neuron.filter};
-  answers(last_step, keys_, n());
+  answers_to(last_step, keys_, n());
   train_->begin_trial(job.neuron, row_);
   out.correct_after = train_->trial_correct();
   std::uint32_t ones = 0;
@@ -291,15 +282,125 @@ Result<HashtronJobResult> HashtronTrainer::run(const HashtronJob& job) {
                                                                              : has_edge);
   if (out.accepted) {
     train_->adopt();
-    network_.replace(job.neuron, neuron);
-    if (held_out_samples_.count() > 0) {
-      held_out_->keys(job.neuron, keys_);
-      answers(neuron, keys_, held_out_samples_.count());
-      held_out_->begin_trial(job.neuron, row_);
-      held_out_->adopt();
-    }
+    network_.replace(job.neuron, std::move(neuron));
+    put_on_held_out(job.neuron);
   } else {
     train_->drop();
+  }
+  out.rows = train_->rows_done() - rows_before;
+  return out;
+}
+
+// Into row_: what a neuron answers to each of `count` samples' keys.
+void HashtronTrainer::answers_to(const Hashtron& neuron, const std::vector<std::uint32_t>& keys, std::uint32_t count) {
+  row_.resize(keys.size() / kSampleWord);
+  room_.resize(keys.size());
+  hashtron_bits(neuron, keys.data(), row_.size(), room_.data(), row_.data());
+  if (count % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << count % kSampleWord) - 1;
+}
+
+// Into row_: the neuron's bits, turned round.
+void HashtronTrainer::turn(std::uint32_t neuron) {
+  const std::span<const std::uint64_t> row = train_->row(neuron);
+  row_.assign(row.begin(), row.end());
+  for (std::uint64_t& word : row_) word = ~word;
+  if (n() % kSampleWord != 0) row_.back() &= (std::uint64_t{1} << n() % kSampleWord) - 1;
+}
+
+// A neuron that the network has already.
+void HashtronTrainer::put_on_held_out(std::uint32_t neuron) {
+  if (held_out_samples_.count() == 0) return;
+  held_out_->keys(neuron, keys_);
+  answers_to(network_.neuron(neuron), keys_, held_out_samples_.count());
+  held_out_->begin_trial(neuron, row_);
+  held_out_->adopt();
+}
+
+Result<HashtronPairResult> HashtronTrainer::run_pair(const HashtronPairJob& job) {
+  const auto [p, q] = job.neurons;
+  CHECK(p != q);
+  CHECK(network_.layer_of(p) == network_.layer_of(q));
+  HashtronPairResult out;
+  const std::uint32_t rows_before = train_->rows_done(), count = n();
+  out.correct_before = out.correct_after = train_->correct();
+  std::array<std::vector<std::uint64_t>, 2> rows;
+  std::array<std::vector<std::uint32_t>, 2> keys;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::uint32_t neuron = job.neurons[i];
+    rows[i].assign(train_->row(neuron).begin(), train_->row(neuron).end());
+    out.sums_before[i] = out.sums_after[i] = train_->sum(neuron);
+    train_->keys(neuron, keys[i]);
+    if (job.capacity != 0)
+      kernels::hash_keys(keys[i].data(), keys[i].data(), keys[i].size() / kSampleWord, job.salts[i], job.capacity);
+  }
+
+  // What the network gives with neither, the first, the second and both turned.
+  std::array<std::vector<std::uint16_t>, 4> outputs;
+  const auto keep = [](std::span<const std::uint16_t> from, std::vector<std::uint16_t>& to) {
+    to.assign(from.begin(), from.end());
+  };
+  keep(train_->outputs(), outputs[0]);
+  for (std::size_t i = 0; i < 2; ++i) {
+    turn(job.neurons[i]);
+    train_->begin_trial(job.neurons[i], row_);
+    keep(train_->trial_outputs(), outputs[1 + i]);
+    train_->drop();
+  }
+  turn(p);
+  train_->begin_trial(p, row_);
+  train_->adopt();  // For a moment: neurons of one layer do not read each other.
+  turn(q);
+  train_->begin_trial(q, row_);
+  keep(train_->trial_outputs(), outputs[3]);
+  train_->drop();
+  train_->begin_trial(p, rows[0]);
+  train_->adopt();
+
+  std::array<std::map<std::uint32_t, bool>, 2> written;
+  for (std::uint32_t s = 0; s < count; ++s) {
+    for (std::size_t turned = 0; turned < 4; ++turned) {
+      if (outputs[turned][s] != train_samples_.targets()[s]) continue;
+      std::array<bool, 2> answers{};
+      bool fits = true;
+      for (std::size_t i = 0; i < 2; ++i) {
+        answers[i] = ((rows[i][s / kSampleWord] >> (s % kSampleWord) & 1) != 0) != ((turned >> i & 1) != 0);
+        const auto before = written[i].find(keys[i][s]);
+        fits = fits && (before == written[i].end() || before->second == answers[i]);
+      }
+      if (!fits) continue;
+      for (std::size_t i = 0; i < 2; ++i) written[i].emplace(keys[i][s], answers[i]);
+      break;
+    }
+  }
+
+  std::array<Hashtron, 2> made;
+  bool grown = false;
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::vector<HashtronEntry> entries;
+    for (const auto& [key, answer] : written[i]) entries.push_back({key, answer});
+    out.keys[i] = static_cast<std::uint32_t>(entries.size());
+    if (job.capacity != 0) made[i].program.push_back({job.salts[i], job.capacity});
+    TRY_ASSIGN(made[i].filter, HashtronFilter::build(entries));
+    grown = grown || made[i].filter.bytes().size() > network_.neuron(job.neurons[i]).filter.bytes().size();
+  }
+  if (!grown) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      answers_to({.program = {}, .filter = made[i].filter}, keys[i], count);
+      train_->begin_trial(job.neurons[i], row_);
+      out.correct_after = train_->trial_correct();
+      train_->adopt();
+      out.sums_after[i] = train_->sum(job.neurons[i]);
+    }
+    out.accepted = out.correct_after >= out.correct_before;
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (out.accepted) {
+        network_.replace(job.neurons[i], std::move(made[i]));
+        put_on_held_out(job.neurons[i]);
+      } else {
+        train_->begin_trial(job.neurons[i], rows[i]);
+        train_->adopt();
+      }
+    }
   }
   out.rows = train_->rows_done() - rows_before;
   return out;

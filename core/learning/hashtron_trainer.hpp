@@ -12,6 +12,7 @@
 // That is credit by the output. Credit by the target is the other way: a neuron before the last layer votes for the wanted bit
 // of a cell at every sample, the cell of its position modulo the cells, whatever the layers behind it make of its bit now.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,6 +71,19 @@ struct HashtronJobResult {
   std::uint32_t rows = 0;  // Neurons run over the samples.
 };
 
+// Two neurons of one layer at once, for a network that is right: see HashtronTrainer::run_pair.
+struct HashtronPairJob {
+  std::array<std::uint32_t, 2> neurons{}, salts{};
+  std::uint32_t capacity = 0;  // As of a job.
+};
+struct HashtronPairResult {
+  bool accepted = false;
+  std::uint32_t correct_before = 0, correct_after = 0;
+  std::array<std::int64_t, 2> sums_before{}, sums_after{};
+  std::array<std::uint32_t, 2> keys{};
+  std::uint32_t rows = 0;
+};
+
 // A network, what it learns from, and what it is held against (never used for a decision). Owned by one thread.
 class HashtronTrainer {
  public:
@@ -79,6 +93,7 @@ class HashtronTrainer {
 
   const HashtronNetwork& network() const { return network_; }
   const HashtronSamples& train() const { return train_samples_; }
+  const HashtronSamples& held_out() const { return held_out_samples_; }
   const HashtronActivations& on_train() const { return *train_; }
   const HashtronActivations& on_held_out() const { return *held_out_; }
   std::uint32_t n() const { return train_samples_.count(); }
@@ -94,6 +109,11 @@ class HashtronTrainer {
   HashtronEdge edge(const HashtronJob& job);
   // Tally, filter, judgement; the network is the new one if accepted, else as it was. kFull: the filter cannot be built.
   Result<HashtronJobResult> run(const HashtronJob& job);
+  // Sample by sample, in their order, the first of "both as they are, the first turned, the second turned, both turned" that
+  // gives the target is written down as the answers to the two neurons' keys, unless an answer written down before speaks
+  // against it. Accepted if no fewer samples are right and neither filter has grown. kFull: a filter cannot be built. REQUIRES:
+  // two different neurons of one layer.
+  Result<HashtronPairResult> run_pair(const HashtronPairJob& job);
   // Puts neurons in place and measures anew.
   void replace(std::span<const std::pair<std::uint32_t, Hashtron>> neurons);
   // Other samples to learn from, as the stream goes on: everything is measured anew. Errors as in make().
@@ -102,6 +122,9 @@ class HashtronTrainer {
  private:
   HashtronTrainer(HashtronNetwork network, HashtronSamples train, HashtronSamples held_out);
   void collect(const HashtronJob& job);
+  void answers_to(const Hashtron& neuron, const std::vector<std::uint32_t>& keys, std::uint32_t count);
+  void turn(std::uint32_t neuron);
+  void put_on_held_out(std::uint32_t neuron);
   HashtronEdge edge_of(const HashtronJob& job, const VoteTally& tally) const;
 
   HashtronNetwork network_;

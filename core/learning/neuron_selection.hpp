@@ -30,7 +30,8 @@ constexpr bool in_gold_zone(std::uint32_t n, std::uint64_t magnitude) {
 }
 std::uint64_t gold_middle_q16(std::uint32_t n);  // Half way between sqrt(N) and 0.8 N.
 
-enum class SelectedBy : std::uint8_t { kGold, kModerate, kExplore, kFinal, kPhase0, kPath, kEdge };
+// kMeasured: no job, the neuron came with an existing model.
+enum class SelectedBy : std::uint8_t { kGold, kModerate, kExplore, kFinal, kPhase0, kPath, kMeasured, kEdge };
 enum class SelectionRule : std::uint8_t {
   kGold,    // As above.
   kRandom,  // Any, by chance.

@@ -117,7 +117,8 @@ bool Optimizer::apply_rule(const Gradient& gradient, Parameters& parameters, con
         a = moments_[0][at];
         b = moments_[1][at];
         out = static_cast<float>(own(double(theta[at]), double(values[i]), a, b));
-        finite &= is_finite(a) & is_finite(b);
+        finite &= is_finite(a);
+        finite &= is_finite(b);
       }
       finite &= is_finite(out);
     }

@@ -52,6 +52,7 @@ std::string_view name_of(SelectedBy by) {
     case SelectedBy::kFinal: return "final";
     case SelectedBy::kPhase0: return "phase0";
     case SelectedBy::kPath: return "path";
+    case SelectedBy::kMeasured: return "measured";
     case SelectedBy::kEdge: return "edge";
   }
   return "";
@@ -168,6 +169,13 @@ Result<SumCache> SumCache::load(std::string_view bytes) {
   }
   if (!in.ok() || in.left() != 4) return corrupt("it goes on behind its last record");
   return cache;
+}
+
+Result<SumCache> SumCache::with_ring(std::uint32_t ring) const {
+  SumCache out(neurons(), ring);
+  for (std::uint32_t n = 0; n < neurons(); ++n)
+    for (const SumRecord& record : trend(n)) TRY(out.add(record));
+  return out;
 }
 
 bool SumCache::operator==(const SumCache& other) const {

@@ -58,6 +58,8 @@ class SumCache {
   std::uint32_t neurons() const { return static_cast<std::uint32_t>(rings_.size()); }
   std::uint32_t ring() const { return ring_; }
   std::size_t bytes() const;  // What it holds in memory.
+  // The same, as far as it has room for it. REQUIRES: ring > 0.
+  Result<SumCache> with_ring(std::uint32_t ring) const;
 
   const SumRecord* latest(std::uint32_t neuron) const;       // Null if there is none.
   std::vector<SumRecord> trend(std::uint32_t neuron) const;  // Oldest first.

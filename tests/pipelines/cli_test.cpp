@@ -47,7 +47,7 @@ TEST_F(Cli, UsageMistakesEndWithTwoAndSayWhat) {
 }
 
 TEST_F(Cli, EveryCommandHasHelpWithExamples) {
-  for (const char* command : {"run", "check", "init", "produce", "tail", "topics", "status", "report", "verify", "inspect", "repair", "demo", "version"}) {
+  for (const char* command : {"run", "check", "init", "produce", "tail", "topics", "status", "report", "verify", "inspect", "repair", "train", "models", "demo", "version"}) {
     const ProcessResult result = run_weir({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_NE(result.out.find(std::string("  weir ") + command), std::string::npos) << command << result.out;
