@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -100,9 +101,16 @@ class KafkaTaskStore final : public TaskStore {
   Result<Recovered> recover() override {
     owner_ = 0;
     TRY(make_changelog());
-    if (!read_only()) TRY(transactions_.fence());
+    // Where a killed owner's transaction has to be ended the client asks again after half a second only (its timer for producer
+    // ids, which no setting changes): what is committed until then is read meanwhile.
+    std::future<Result<void>> fenced;
+    if (!read_only()) fenced = std::async(std::launch::async, [this] { return transactions_.fence(); });
     TRY(damage_(open_local()));
     TRY(catch_up());
+    if (!read_only()) {
+      TRY(fenced.get());
+      TRY(catch_up());
+    }
     if (!read_only()) TRY(take_over());
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
     return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_, damage_), entry_.attempts};

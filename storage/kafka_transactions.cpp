@@ -14,9 +14,6 @@ constexpr Duration kAskAgainAfter = std::chrono::milliseconds(2);
 // that is gone): a new one looks from the start.
 constexpr Duration kClientLimit = std::chrono::seconds(30);
 constexpr Duration kNextClientAfter = std::chrono::milliseconds(200);
-// Who comes after one that was killed in a transaction is told to ask again while the brokers end it, which takes some milliseconds.
-// The client waits for half a second then (its timer for producer ids, which no setting changes); a new client asks at once.
-constexpr int kFirstFenceMs = 100;
 
 void note_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   // A failed one fails its transaction: commit() tells.
@@ -55,16 +52,6 @@ KafkaProperties with_requests(KafkaProperties own) {
   return own;
 }
 
-Result<KafkaHandle> transactional_handle(const KafkaLogOptions& options, const std::string& transactional_id) {
-  const int timeout_ms = milliseconds(options.transaction_timeout);
-  return make_kafka_handle(options, RD_KAFKA_PRODUCER,
-                           with_requests({{"transactional.id", transactional_id},
-                                          {"transaction.timeout.ms", std::to_string(timeout_ms)},
-                                          {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
-                                          {"retry.backoff.ms", "1"}}),
-                           [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); });
-}
-
 void set_header(rd_kafka_vu_t& to, const char* name, const void* value, std::size_t bytes) {
   to.vtype = RD_KAFKA_VTYPE_HEADER;
   to.u.header.name = name;
@@ -76,7 +63,13 @@ void set_header(rd_kafka_vu_t& to, const char* name, const void* value, std::siz
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::make(const KafkaLogOptions& options, const std::string& transactional_id) {
   std::unique_ptr<KafkaProducer> out(new KafkaProducer(options, transactional_id));
-  TRY_ASSIGN(out->handle_, transactional_handle(options, transactional_id));
+  const int timeout_ms = milliseconds(options.transaction_timeout);
+  TRY_ASSIGN(out->handle_, make_kafka_handle(options, RD_KAFKA_PRODUCER,
+                                             with_requests({{"transactional.id", transactional_id},
+                                                            {"transaction.timeout.ms", std::to_string(timeout_ms)},
+                                                            {"message.timeout.ms", std::to_string(timeout_ms - timeout_ms / 8)},
+                                                            {"retry.backoff.ms", "1"}}),
+                                             [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, note_delivery); }));
   return out;
 }
 
@@ -117,14 +110,7 @@ std::optional<KafkaFailure> KafkaProducer::flush() {
 }
 
 std::optional<KafkaFailure> KafkaProducer::fence() {
-  bool first = true;
-  return repeat("init_transactions", [&] {
-    rd_kafka_error_t* error = rd_kafka_init_transactions(handle_.get(), first ? kFirstFenceMs : kSliceMs);
-    if (std::exchange(first, false) && error != nullptr && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-      if (auto next = transactional_handle(options_, id_); next.ok()) handle_ = std::move(next).value();
-    }
-    return error;
-  });
+  return repeat("init_transactions", [&] { return rd_kafka_init_transactions(handle_.get(), kSliceMs); });
 }
 
 Result<rd_kafka_topic_t*> KafkaProducer::topic(const std::string& name) {
