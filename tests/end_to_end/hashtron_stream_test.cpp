@@ -72,6 +72,27 @@ TEST(HashtronRun, TheConfigLearnsWhileItServes) {
   run.expect_verified();
 }
 
+TEST(HashtronRun, FlightsByHashedCategories) {
+  const TemporaryDirectory directory, cut;
+  FlightsRun run(directory / "data", cut_flights(cut.path(), 12'000));
+  run.config = "flights_hashtron";
+  run.expect_run();
+  const std::string report = run_weir({"report", "--json", "--data", run.data.string()}).out;
+  const std::string last_half = report.substr(std::min(report.size(), report.find("\"last_half\":")));
+  EXPECT_LT(number_in(last_half, "log_loss"), 0.38) << report;  // Always the base rate of that half: 0.43.
+  EXPECT_GT(number_in(last_half, "accuracy"), number_in(last_half, "majority_accuracy") + 0.03) << report;
+  run.expect_verified();
+}
+
+// Nothing is kept, nobody waits for a disk.
+TEST(HashtronRun, InMemory) {
+  const TemporaryDirectory directory;
+  for (const char* learning : {"learning=coupled", "learning=free"}) {
+    const ProcessResult result = hashtron_run(directory / "data", stream(), {"log.kind=memory", learning}).run();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+}
+
 class HashtronCrash : public testing::Test {
  protected:
   static constexpr const char* kOften = "commit_interval=200us";
