@@ -39,7 +39,7 @@ help:  ## This list
 	@echo "Variables: CONFIG=configs/x.yaml DATA=directory (run) · QUICK=1 (bench-peers, bench-learning) · TESTS=regex (test…) · FUZZ_SECONDS=60 (fuzz) · JOBS=n"
 
 .PHONY: run
-run:  ## Replay two months of flights through CONFIG, then print the report (DATA=dir keeps and goes on)
+run:  ## Replay the stream of CONFIG (two months of flights), then print the report (DATA=dir keeps and goes on)
 	@scripts/install_dependencies.sh build
 	@$(call build,release,weir)
 	@scripts/run.sh '$(CONFIG)' '$(DATA)'

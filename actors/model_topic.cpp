@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "core/base/crc32c.hpp"
+#include "core/records/neuron_records.hpp"
 #include "core/records/state_pages.hpp"
 
 namespace weir {
@@ -20,7 +21,7 @@ ModelVersionRecord ModelWriter::record_of(const ServedModel& model, EventTime ti
   record.version = model.version;
   record.kind = model.model->kind();
   record.crc = model.parameters.crc();
-  record.parameters = model.parameters.size();
+  record.parameters = std::uint64_t(model.parameters.size()) + model.parameters.opaque_count();
   record.event_time = time;
   return record;
 }
@@ -54,6 +55,27 @@ void ModelWriter::append_whole(const ServedModel& model, EventTime time, const S
   append_safetensors(model.parameters, {}, file_);
   for_each_part(record_of(model, time), file_.view(), crc32c(file_.view()),
                 [&](const ModelVersionRecord& record) { append(record, source, out); });
+}
+
+void ModelWriter::append_candidate(const ServedModel& model, double loss, std::uint64_t examples, EventTime time,
+                                   const Source& source, Output& out) {
+  file_.clear();
+  append_safetensors(model.parameters, {}, file_);
+  for_each_part(record_of(model, time), file_.view(), crc32c(file_.view()), [&](const ModelVersionRecord& record) {
+    // The newest one is what counts: its parts take the places of those before.
+    const std::string key = std::to_string(partition_.value) + "/" + std::to_string(record.part);
+    value_.clear();
+    encode_model_version(record, value_);
+    candidate_.clear();
+    encode_candidate({value_.view(), loss, examples}, candidate_);
+    Record topic_record;
+    topic_record.key = key;
+    topic_record.has_key = true;
+    topic_record.value = candidate_.view();
+    topic_record.event_time = time;
+    topic_record.source = source;
+    out.append(Topic::kCandidates, topic_record);
+  });
 }
 
 Result<bool> ModelAssembly::take(std::string_view value, ServedModel& model) {
@@ -98,7 +120,7 @@ Result<bool> ModelAssembly::complete(ServedModel& model) {
                                                std::to_string(model.parameters.size())};
   if (parameters.crc() != record.crc)
     return Error{ErrorCode::kCorruption, name_of_version(record) + ": its parameters do not have its CRC"};
-  model.parameters.assign(parameters);
+  TRY(model.parameters.take(parameters));
   model.version = record.version;
   return true;
 }

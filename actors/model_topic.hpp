@@ -1,5 +1,5 @@
 #pragma once
-// The topic `models`: {version, CRC} or a whole version, in parts where it is large.
+// The topic `models`: {version, CRC} or a whole version, in parts where it is large. And `candidates`: whole versions.
 
 #include "actors/served_model.hpp"
 #include "actors/stage.hpp"
@@ -12,13 +12,16 @@ class ModelWriter {
   explicit ModelWriter(PartitionId partition) : partition_(partition) {}
   void append_crc(const ServedModel& model, EventTime time, const Source& source, Output& out);
   void append_whole(const ServedModel& model, EventTime time, const Source& source, Output& out);
+  // To `candidates`. `loss`: its mean over so many examples that it does not learn from.
+  void append_candidate(const ServedModel& model, double loss, std::uint64_t examples, EventTime time, const Source& source,
+                        Output& out);
 
  private:
   void append(const ModelVersionRecord& record, const Source& source, Output& out);
   ModelVersionRecord record_of(const ServedModel& model, EventTime time) const;
 
   PartitionId partition_;
-  ByteBuffer file_, value_;  // Reused.
+  ByteBuffer file_, value_, candidate_;  // Reused.
 };
 
 // Puts whole versions together again. Parts of an unfinished one belong to its owner's state.

@@ -10,7 +10,7 @@ constexpr std::string_view kScalerKey = "scaler";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
-Result<std::unique_ptr<Normalization>> Normalization::make(const FeatureSpec& spec, const EventSchema& schema) {
+Result<std::unique_ptr<Normalization>> Normalization::make(const FeatureSpec& spec, const EventSchema& schema, bool hashed) {
   const ScalerSpec& scaler = spec.scaler;
   if (!(scaler.half_life_events >= 0) || !std::isfinite(scaler.half_life_events) || scaler.half_life_us < 0 ||
       !(scaler.aggregate_clip >= 0))
@@ -37,12 +37,17 @@ Result<std::unique_ptr<Normalization>> Normalization::make(const FeatureSpec& sp
   n->aggregate_count_ = spec.aggregates.size();
   n->cross_count_ = spec.crosses.size();
   n->dense_.resize(inputs.size());
-  n->indices_.resize(n->encoder_.entries_max());
-  n->sparse_.resize(n->encoder_.entries_max());
+  n->hashed_ = hashed;
+  if (hashed) {
+    TRY_ASSIGN(n->hashes_, HashedFeatures::make(spec, schema));
+  }
+  n->indices_.resize(hashed ? n->hashes_.count() : n->encoder_.entries_max());
+  n->sparse_.assign(n->indices_.size(), 1.0f);
   return n;
 }
 
 ModelShape Normalization::shape() const {
+  if (hashed_) return {.dense = 0, .sparse = 0, .hashed = hashes_.count()};
   return {static_cast<std::uint32_t>(dense_.size()), encoder_.entries_max() == 0 ? 0 : encoder_.size()};
 }
 
@@ -61,8 +66,13 @@ void Normalization::process(InputId input, RecordView& record, Output& out) {
   scaler_.take_logits(logits_);
   scaler_.scale(event.event_time, dense_);
   changed_ = true;
-  const std::uint32_t n = encoder_.encode(event, record.feature_hashes, indices_.data(), sparse_.data());
-  sample_ = {dense_, {indices_.data(), n}, {sparse_.data(), n}};
+  if (hashed_) {
+    hashes_.encode(event, dense_, record.features, record.feature_hashes, indices_);
+    sample_ = {{}, indices_, sparse_};
+  } else {
+    const std::uint32_t n = encoder_.encode(event, record.feature_hashes, indices_.data(), sparse_.data());
+    sample_ = {dense_, {indices_.data(), n}, {sparse_.data(), n}};
+  }
   record.sample = &sample_;
   record.moments_weight = scaler_.weight_max();
   out.emit(record);

@@ -2,12 +2,14 @@
 // Turns an event and its features into a sample: numbers and aggregates scaled by the moments of that moment, categories,
 // bins and crosses as positions of the sparse block. Never a NaN or an infinity. [core/features/scaler, sparse_encoder]
 //
-// Dense: the schema's scaled numbers in its order, then the aggregates in theirs.
+// Dense: the schema's scaled numbers in its order, then the aggregates in theirs. For a model of hashed features the sample is these
+// instead, and nothing is dense or sparse (core/features/hashed_features).
 
 #include <memory>
 #include <vector>
 
 #include "actors/stage.hpp"
+#include "core/features/hashed_features.hpp"
 #include "core/features/scaler.hpp"
 #include "core/features/sparse_encoder.hpp"
 #include "core/models/model.hpp"
@@ -16,7 +18,7 @@ namespace weir {
 
 class Normalization : public Stage {
  public:
-  static Result<std::unique_ptr<Normalization>> make(const FeatureSpec& spec, const EventSchema& schema);
+  static Result<std::unique_ptr<Normalization>> make(const FeatureSpec& spec, const EventSchema& schema, bool hashed = false);
 
   std::string_view name() const override { return "normalization"; }
   void process(InputId input, RecordView& record, Output& out) override;
@@ -37,6 +39,8 @@ class Normalization : public Stage {
   std::vector<std::uint32_t> logits_;    // Dense inputs that are turned into logits first.
   std::size_t aggregate_count_ = 0;
   std::size_t cross_count_ = 0;
+  bool hashed_ = false;
+  HashedFeatures hashes_;
   bool changed_ = false;
   // The sample at hand.
   std::vector<float> dense_;

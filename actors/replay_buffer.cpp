@@ -1,5 +1,7 @@
 #include "actors/replay_buffer.hpp"
 
+#include "core/learning/hold_out.hpp"
+
 namespace weir {
 
 const Example* example_of(RecordView& record, ExampleScratch& scratch, Example& storage, Output& out) {
@@ -15,6 +17,7 @@ void ReplayBufferStage::process(InputId input, RecordView& record, Output& out) 
   if (input == InputId::kExamples) {
     const Example* example = example_of(record, scratch_, example_, out);
     if (example == nullptr) return;
+    if (is_held_out(example->sample, hold_out_)) return out.emit(record);
     if (const auto slot = buffer_->offer()) {
       bytes_.clear();
       encode_example(*example, bytes_);

@@ -9,10 +9,12 @@
 
 namespace weir {
 
-// kExamples: offers each to the buffer and passes it on. The buffer is shared with the trainer of the same task.
+// kExamples: offers each to the buffer and passes it on. The buffer is shared with the trainer of the same task. `hold_out`: those held
+// out are not offered (core/learning/hold_out.hpp); 0: none is.
 class ReplayBufferStage final : public Stage {
  public:
-  explicit ReplayBufferStage(std::shared_ptr<ReplayBuffer> buffer) : buffer_(std::move(buffer)) {}
+  explicit ReplayBufferStage(std::shared_ptr<ReplayBuffer> buffer, std::uint32_t hold_out = 0)
+      : buffer_(std::move(buffer)), hold_out_(hold_out) {}
 
   std::string_view name() const override { return "replay_buffer"; }
   void process(InputId input, RecordView& record, Output& out) override;
@@ -21,6 +23,7 @@ class ReplayBufferStage final : public Stage {
 
  private:
   std::shared_ptr<ReplayBuffer> buffer_;
+  std::uint32_t hold_out_;
   ByteBuffer bytes_;
   ExampleScratch scratch_;
   Example example_;

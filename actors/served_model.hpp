@@ -21,10 +21,12 @@ struct ServedModel {
 // A model of that kind and shape with its initial parameters, version 0. kConfig as make_model().
 Result<std::shared_ptr<ServedModel>> make_served_model(const ModelSettings& settings, Rng rng);
 
-// Keeps a ServedModel in a stage's state: changed pages under one tag, version and shape under another.
+// Keeps a ServedModel in a stage's state: changed pages of numbers under one tag, changed blocks of bytes under another, version and
+// shape under a third.
 class ServedModelState {
  public:
-  explicit ServedModelState(char page_tag = 'p', char header_tag = 'h') : page_tag_(page_tag), header_tag_(header_tag) {}
+  explicit ServedModelState(char page_tag = 'p', char header_tag = 'h', char block_tag = 'b')
+      : page_tag_(page_tag), header_tag_(header_tag), block_tag_(block_tag) {}
   void save(ServedModel& served, StateWriter& writer);
   // kConfig: the state is of another kind or shape.
   Result<void> load(ServedModel& served, const StageState& state);
@@ -32,6 +34,7 @@ class ServedModelState {
  private:
   char page_tag_;
   char header_tag_;
+  char block_tag_;
   std::optional<ModelVersion> saved_;
 };
 

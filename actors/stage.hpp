@@ -12,6 +12,8 @@
 
 namespace weir {
 
+struct SumRecord;  // core/learning/sum_cache.hpp
+
 // One record on its way through a chain; each stage reads what those before it set and adds its own.
 struct RecordView {
   Source source;                          // Where the record was read from.
@@ -23,6 +25,7 @@ struct RecordView {
   double moments_weight = 0.0;            // … (their weight, where they fade).
   Prediction* prediction = nullptr;       // Set by predictor, completed by gate.
   const Example* example = nullptr;       // kExamples.
+  const SumRecord* sum = nullptr;         // kSums: set by sum_cache.
   std::span<const float> features;        // Set by features: one value per declared aggregate.
   std::span<const std::uint64_t> feature_hashes;  // Set by features: one per declared cross (0: a part is missing).
   std::span<const std::uint64_t> label_keys;      // Set by features, for the row.

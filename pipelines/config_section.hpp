@@ -97,6 +97,7 @@ class Findings {
   void warn(const YamlNode& at, std::string key, std::string found, std::string expected) {
     add(at, std::move(key), std::move(found), std::move(expected)).warning = true;
   }
+  std::size_t count() const { return problems_.size(); }
   std::vector<ConfigProblem> take() {
     std::stable_sort(problems_.begin(), problems_.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
       return a.origin != b.origin ? a.origin < b.origin : a.line < b.line;

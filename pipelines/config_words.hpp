@@ -38,6 +38,8 @@ inline constexpr std::array<Word<ScheduleKind>, 4> kSchedules = {{{ScheduleKind:
 inline constexpr std::array<Word<WaitMode>, 2> kWaitModes = {{{WaitMode::kFutex, "futex"}, {WaitMode::kSpin, "spin"}}};
 inline constexpr std::array<Word<ParseMode>, 2> kParseModes = {{{ParseMode::kAhead, "ahead"}, {ParseMode::kTask, "task"}}};
 
+inline constexpr std::array<Word<ReplayKeep>, 2> kReplayKeeps = {{{ReplayKeep::kUniform, "uniform"}, {ReplayKeep::kNewest, "newest"}}};
+
 template <class Table, class T>
 constexpr std::string_view text_of(const Table& table, T value) {
   for (const auto& entry : table)

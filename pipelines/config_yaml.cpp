@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "pipelines/config_words.hpp"
+#include "pipelines/hashtron_config.hpp"
 #include "pipelines/pipeline_config.hpp"
 
 namespace weir {
@@ -85,7 +86,8 @@ void write_schema(Writer& w, std::string_view key, const EventSchema& schema, bo
     std::string line = "      - {name: " + text(field.name) + ", kind: " + std::string(words::text_of(words::kFieldKinds, field.kind)) +
                        ", missing: " + std::string(words::text_of(words::kMissing, field.missing));
     if (field.kind == FieldKind::kNumber) {
-      line += ", clip: " + number(field.clip) + ", scaled: " + (field.scaled ? "true" : "false");
+      line += ", clip: " + number(field.clip) + ", scaled: " + (field.scaled ? "true" : "false") + ", step: " + number(field.step) +
+              ", levels: " + std::to_string(field.levels);
       if (!field.knots.empty()) line += ", knots: " + list(field.knots, number);
       if (!field.bins.empty()) line += ", bins: " + list(field.bins, number);
     }
@@ -138,6 +140,17 @@ void write_security(Writer& w, const SecurityConfig& s) {
   w.line(2, "scope", text(s.scope));
 }
 
+void write_hashtron(Writer& w, const HashtronLearningConfig& h) {
+  w.line(1, "hashtron", "");
+  w.line(2, "every", std::to_string(h.every));
+  w.line(2, "jobs", std::to_string(h.jobs));
+  w.line(2, "samples_min", std::to_string(h.samples_min));
+  w.line(2, "hold_out", std::to_string(h.hold_out));
+  w.flag(2, "literal", false);  // What it stands for is in the others.
+  w.raw(backward_yaml(h.backward, 4));
+  w.raw(alerts_yaml(h.alerts, 4));
+}
+
 std::string auto_or(const std::optional<Duration>& duration) {
   return !duration ? "auto" : *duration == kNever ? "never" : duration_text(*duration);
 }
@@ -161,6 +174,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "kind", text(c.model.kind));
   w.line(1, "initial_bias", number(c.model.initial_bias));
   w.flag(1, "shared", c.model.shared);
+  w.line(1, "layers", to_yaml(c.model.layers));
   w.line(0, "learning", words::text_of(words::kLearning, c.learning));
   w.line(0, "gate", "");
   w.line(1, "kind", words::text_of(words::kGates, c.gate.kind));
@@ -192,6 +206,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "idle_steps", std::to_string(c.trainer.idle_steps));
   w.line(1, "replay", "");
   w.line(2, "capacity", std::to_string(c.trainer.replay.capacity));
+  w.line(2, "keep", words::text_of(words::kReplayKeeps, c.trainer.replay.keep));
   w.line(2, "every", std::to_string(c.trainer.replay.every));
   w.line(2, "batch", std::to_string(c.trainer.replay.batch));
   w.line(1, "schedule", "");
@@ -199,6 +214,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(2, "factor", number(c.trainer.schedule.factor));
   w.line(2, "steps", std::to_string(c.trainer.schedule.steps));
   w.line(2, "warm_up", std::to_string(c.trainer.schedule.warm_up));
+  write_hashtron(w, c.trainer.hashtron);
   w.line(0, "promotion", "");
   w.line(1, "every", std::to_string(c.promotion.every));
   w.line(0, "join", "");

@@ -107,7 +107,7 @@ void read_combiner(Section& parent, std::optional<CombinerSpec>& out) {
 }
 
 void read_capacity(Section& parent, CapacitySettings& out) {
-  Section s(parent.findings(), parent.get("capacity"), "capacity");
+  Section s(parent.findings(), parent.get("capacity"), parent.path_of("capacity"));
   s.flag("law", out.law);
   s.whole("clamp", out.clamp, 1U, 1000000U);
   s.whole("gold_clamp", out.gold_clamp, 1U, 1000000U);
@@ -139,6 +139,101 @@ void read_forward(Section& parent, ForwardSettings& out) {
 }
 
 }  // namespace
+
+void read_backward(Section& section, BackwardSettings& out) {
+  bool literal = false;
+  section.flag("literal", literal);
+  section.word("selection", kSelections, out.selection);
+  const bool by_edge = out.selection == SelectionRule::kEdge;
+  if (literal && by_edge) section.refuse(*section.get("selection"), "selection", "not edge beside literal: true");
+  // Each of the two stands for defaults of its own; keys that are there win over them.
+  if (literal || by_edge) {
+    BackwardSettings own = by_edge ? BackwardSettings::by_edge() : BackwardSettings::literal();
+    own.seed = out.seed;
+    own.selection = out.selection;
+    if (!by_edge) own.sweeps_max = out.sweeps_max;
+    out = own;
+  }
+  section.word("sum_cache", kOnOff, out.sum_cache);
+  section.whole("ring", out.ring, 1U, 1000000U);
+  section.whole("edge_min", out.edge_min, 0U, kEdgeTenthsMax);
+  section.whole("explore_every", out.explore_every);
+  section.flag("pin_final", out.pin_final);
+  section.flag("rescue", out.rescue);
+  section.word("accept", kAccept, out.accept_always);
+  section.whole("attempts", out.attempts, 1U);
+  section.whole("stuck_sweeps", out.stuck_sweeps_max);
+  section.flag("fixed_salts", out.fixed_salts);
+  section.flag("stale_sums", out.stale_sums);
+  section.word("threshold", kThresholds, out.tally.mean_threshold);
+  section.flag("fill", out.tally.fill);
+  read_capacity(section, out.capacity);
+}
+
+void read_alerts(Section& section, HashtronAlertSettings& out) {
+  Section s(section.findings(), section.get("alerts"), section.path_of("alerts"));
+  s.whole("memorised", out.memorised, 0U, 100U);
+  s.whole("gap", out.gap, 0U, 100U);
+  s.whole("sweeps", out.sweeps, 1U);
+  s.finish();
+}
+
+namespace {
+
+// Lines of YAML, some way in.
+class Lines {
+ public:
+  explicit Lines(std::size_t indent) : indent_(indent, ' ') {}
+  void line(std::string_view key, std::string_view value) {
+    out_ += indent_ + std::string(key) + ":" + (value.empty() ? "" : " ") + std::string(value) + "\n";
+  }
+  void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
+  void whole(std::string_view key, std::uint64_t value) { line(key, std::to_string(value)); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string indent_, out_;
+};
+
+}  // namespace
+
+std::string backward_yaml(const BackwardSettings& b, std::size_t indent) {
+  Lines to(indent);
+  to.line("sum_cache", words::text_of(kOnOff, b.sum_cache));
+  to.whole("ring", b.ring);
+  to.line("selection", words::text_of(kSelections, b.selection));
+  to.whole("edge_min", b.edge_min);
+  to.whole("explore_every", b.explore_every);
+  to.flag("pin_final", b.pin_final);
+  to.flag("rescue", b.rescue);
+  to.line("accept", words::text_of(kAccept, b.accept_always));
+  to.whole("attempts", b.attempts);
+  to.whole("stuck_sweeps", b.stuck_sweeps_max);
+  to.flag("fixed_salts", b.fixed_salts);
+  to.flag("stale_sums", b.stale_sums);
+  to.line("threshold", words::text_of(kThresholds, b.tally.mean_threshold));
+  to.flag("fill", b.tally.fill);
+  const CapacitySettings& g = b.capacity;
+  to.line("capacity", "");
+  to.flag("  law", g.law);
+  to.whole("  clamp", g.clamp);
+  to.whole("  gold_clamp", g.gold_clamp);
+  to.whole("  min", g.capacity_min);
+  to.flag("  escape", g.escape);
+  to.line("  smoothing", "[" + std::to_string(g.smoothing[0]) + ", " + std::to_string(g.smoothing[1]) + ", " +
+                             std::to_string(g.smoothing[2]) + "]");
+  to.flag("  round_first", g.round_first);
+  return to.take();
+}
+
+std::string alerts_yaml(const HashtronAlertSettings& settings, std::size_t indent) {
+  Lines to(indent);
+  to.line("alerts", "");
+  to.whole("  memorised", settings.memorised);
+  to.whole("  gap", settings.gap);
+  to.whole("  sweeps", settings.sweeps);
+  return to.take();
+}
 
 void read_hashtron_layers(Section& parent, std::string_view key, std::vector<HashtronLayer>& out) {
   const YamlNode* list = parent.list(key);
@@ -177,17 +272,9 @@ Result<HashtronTrainingConfig> parse_hashtron_config(std::string_view yaml, std:
     if (version != 1) root.refuse(*tree.find("version"), "version", "1: this program reads version 1 only");
     root.text("task", out.task);
     root.whole("split", out.split);
-    bool literal = false;
-    root.flag("literal", literal);
-    SelectionRule selection = SelectionRule::kGold;
-    root.word("selection", kSelections, selection);
-    const bool by_edge = selection == SelectionRule::kEdge;
-    if (literal && by_edge) root.refuse(*tree.find("selection"), "selection", "not edge beside literal: true");
-    // Each of the two stands for defaults of its own; keys that are there win over them.
-    if (literal) out.run.backward = BackwardSettings::literal();
-    if (by_edge) out.run.backward = BackwardSettings::by_edge();
     BackwardSettings& b = out.run.backward;
-    b.selection = selection;
+    read_backward(root, b);
+    const bool by_edge = b.selection == SelectionRule::kEdge;
     ForwardSettings& f = out.run.forward;
     root.whole("seed", b.seed);
     f.seed = b.seed;
@@ -195,30 +282,10 @@ Result<HashtronTrainingConfig> parse_hashtron_config(std::string_view yaml, std:
     // 0 only by edge, which converges: else a job that makes as many samples right is accepted, perhaps for ever.
     root.whole("sweeps", b.sweeps_max, by_edge ? 0U : 1U, 100000000U);
     read_hashtron_layers(root, "layers", out.layers);
-    root.word("sum_cache", kOnOff, b.sum_cache);
-    root.whole("ring", b.ring, 1U, 1000000U);
     f.ring = b.ring;
-    root.whole("edge_min", b.edge_min, 0U, kEdgeTenthsMax);
-    root.whole("explore_every", b.explore_every);
-    root.flag("pin_final", b.pin_final);
-    root.flag("rescue", b.rescue);
-    root.word("accept", kAccept, b.accept_always);
-    root.whole("attempts", b.attempts, 1U);
-    root.whole("stuck_sweeps", b.stuck_sweeps_max);
-    root.flag("fixed_salts", b.fixed_salts);
-    root.flag("stale_sums", b.stale_sums);
-    root.word("threshold", kThresholds, b.tally.mean_threshold);
     f.mean_threshold = b.tally.mean_threshold;
-    root.flag("fill", b.tally.fill);
-    read_capacity(root, b.capacity);
     read_forward(root, f);
-    {
-      Section s(findings, root.get("alerts"), "alerts");
-      s.whole("memorised", out.run.alerts.memorised, 0U, 100U);
-      s.whole("gap", out.run.alerts.gap, 0U, 100U);
-      s.whole("sweeps", out.run.alerts.sweeps, 1U);
-      s.finish();
-    }
+    read_alerts(root, out.run.alerts);
     root.whole("snapshot_every", out.snapshot_every, 1U);
     root.finish();
     if (!out.layers.empty())
@@ -288,30 +355,7 @@ std::string to_yaml(const HashtronTrainingConfig& c) {
   word("direction", words::text_of(kDirections, c.run.direction));
   whole("sweeps", b.sweeps_max);
   line("layers", to_yaml(c.layers));
-  word("sum_cache", words::text_of(kOnOff, b.sum_cache));
-  whole("ring", b.ring);
-  word("selection", words::text_of(kSelections, b.selection));
-  whole("explore_every", b.explore_every);
-  whole("edge_min", b.edge_min);
-  flag("pin_final", b.pin_final);
-  flag("rescue", b.rescue);
-  word("accept", words::text_of(kAccept, b.accept_always));
-  whole("attempts", b.attempts);
-  whole("stuck_sweeps", b.stuck_sweeps_max);
-  flag("fixed_salts", b.fixed_salts);
-  flag("stale_sums", b.stale_sums);
-  word("threshold", words::text_of(kThresholds, b.tally.mean_threshold));
-  flag("fill", b.tally.fill);
-  const CapacitySettings& g = b.capacity;
-  line("capacity", "");
-  flag("  law", g.law);
-  whole("  clamp", g.clamp);
-  whole("  gold_clamp", g.gold_clamp);
-  whole("  min", g.capacity_min);
-  flag("  escape", g.escape);
-  line("  smoothing", "[" + std::to_string(g.smoothing[0]) + ", " + std::to_string(g.smoothing[1]) + ", " +
-                          std::to_string(g.smoothing[2]) + "]");
-  flag("  round_first", g.round_first);
+  out += backward_yaml(b, 0);
   line("forward", "");
   whole("  jobs", f.jobs_max);
   whole("  capacity_half", f.capacity_half);
@@ -320,10 +364,7 @@ std::string to_yaml(const HashtronTrainingConfig& c) {
   whole("  redraw_after", f.redraw_after);
   whole("  undo", f.undo_max);
   whole("  pair_layers", f.pair_layers);
-  line("alerts", "");
-  whole("  memorised", c.run.alerts.memorised);
-  whole("  gap", c.run.alerts.gap);
-  whole("  sweeps", c.run.alerts.sweeps);
+  out += alerts_yaml(c.run.alerts, 0);
   whole("snapshot_every", c.snapshot_every);
   return out;
 }

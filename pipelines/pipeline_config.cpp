@@ -16,6 +16,7 @@
 #include "core/models/model.hpp"
 #include "pipelines/config_section.hpp"
 #include "pipelines/config_words.hpp"
+#include "pipelines/hashtron_config.hpp"
 #include "pipelines/process_name.hpp"
 #include "pipelines/secret.hpp"
 #include "pipelines/yaml_tree.hpp"
@@ -65,6 +66,8 @@ void read_field(Findings& findings, const YamlNode& node, const std::string& pat
     s.numbers("bins", field.bins);
     s.numbers("knots", field.knots);
     s.flag("scaled", field.scaled);
+    s.number("step", field.step, 0, 1e12);
+    s.whole("levels", field.levels, 1u, 32u);
     s.flag("one_hot", field.one_hot);
     s.finish();
     const auto only = [&](std::string_view key, FieldKind kind, std::string_view what) {
@@ -79,6 +82,8 @@ void read_field(Findings& findings, const YamlNode& node, const std::string& pat
       else if (!field.bins.empty()) findings.add(*at, s.path_of("knots"), "knots beside bins", "one of the two");
     }
     only("scaled", FieldKind::kNumber, "numbers");
+    only("step", FieldKind::kNumber, "numbers");
+    only("levels", FieldKind::kNumber, "numbers");
     only("one_hot", FieldKind::kCategory, "categories");
     for (std::size_t i = 1; i < field.bins.size(); ++i)
       if (!(field.bins[i - 1] < field.bins[i])) {
@@ -297,10 +302,23 @@ void read_normalization(Section& root, FeatureSpec& out) {
   if ((out.sparse_size & (out.sparse_size - 1)) != 0) s.refuse(*s.node()->find("sparse_size"), "sparse_size", "a power of two");
 }
 
+void read_layers(Section& model, std::vector<HashtronLayer>& out) {
+  const std::size_t problems = model.findings().count();
+  read_hashtron_layers(model, "layers", out);
+  if (out.empty() || model.findings().count() != problems) return;
+  const YamlNode& list = *model.node()->find("layers");
+  const auto network = HashtronNetwork::make(out);
+  if (!network.ok())
+    model.findings().add(list, model.path_of("layers"), "layers that do not fit together", network.error().what);
+  else if (network->cells() != 1)
+    model.findings().add(list, model.path_of("layers"), std::to_string(network->cells()) + " neurons in the last layer", "one: labels are 0 and 1");
+}
+
 void read_model(Section& root, ModelConfig& out) {
   Section s(root.findings(), root.get("model"), "model");
   s.number("initial_bias", out.initial_bias, -100, 100);
   s.flag("shared", out.shared);
+  read_layers(s, out.layers);
   if (s.text("kind", out.kind)) {
     const std::vector<std::string_view> kinds = model_kinds();
     if (std::find(kinds.begin(), kinds.end(), out.kind) == kinds.end())
@@ -339,6 +357,17 @@ void read_groups(Section& trainer, TrainerConfig& out) {
   }
 }
 
+void read_hashtron(Section& trainer, HashtronLearningConfig& out) {
+  Section s(trainer.findings(), trainer.get("hashtron"), trainer.path_of("hashtron"));
+  s.whole("every", out.every, 1u);
+  s.whole("jobs", out.jobs, 1u, 10'000u);
+  s.whole("samples_min", out.samples_min, 1u);
+  s.whole("hold_out", out.hold_out, 0u, 1000u);
+  read_backward(s, out.backward);
+  read_alerts(s, out.alerts);
+  s.finish();
+}
+
 void read_trainer(Section& root, TrainerConfig& out) {
   Findings& findings = root.findings();
   Section s(findings, root.get("trainer"), "trainer");
@@ -361,6 +390,7 @@ void read_trainer(Section& root, TrainerConfig& out) {
   {
     Section r(findings, s.get("replay"), "trainer.replay");
     r.whole("capacity", out.replay.capacity, 0u, 10'000'000u);
+    r.word("keep", words::kReplayKeeps, out.replay.keep);
     r.whole("every", out.replay.every, 0u);
     r.whole("batch", out.replay.batch, 1u, 100'000u);
     r.finish();
@@ -375,6 +405,7 @@ void read_trainer(Section& root, TrainerConfig& out) {
     c.whole("warm_up", out.schedule.warm_up);
     c.finish();
   }
+  read_hashtron(s, out.hashtron);
   s.finish();
   if (!s.present()) return;
   const std::string_view chosen = words::text_of(words::kOptimizers, out.optimizer);
@@ -617,6 +648,27 @@ void check_partitions(Findings& findings, const YamlNode& root, const PipelineCo
                   "one for each partition: the other tasks are not pinned");
 }
 
+// What only networks of hashtrons use, and what they do not.
+void check_hashtron(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
+  const YamlNode* model = root.find("model");
+  const YamlNode* trainer = root.find("trainer");
+  const std::string kind = "model.kind: " + config.model.kind;
+  if (!config.learns_by_jobs()) {
+    if (!config.model.layers.empty()) findings.warn(*model->find("layers"), "model.layers", "layers beside " + kind, "them with model.kind: hashtron");
+    if (config.trainer.hashtron != HashtronLearningConfig()) findings.warn(*trainer->find("hashtron"), "trainer.hashtron", "settings beside " + kind, "them with model.kind: hashtron");
+    return;
+  }
+  if (config.model.initial_bias != 0.0) findings.warn(*model->find("initial_bias"), "model.initial_bias", "a bias beside " + kind, "none: how often an answer is right is counted");
+  const ReplayConfig& replay = config.trainer.replay;
+  const bool given = trainer != nullptr && trainer->find("replay") != nullptr && trainer->find("replay")->find("capacity") != nullptr;
+  if (replay.capacity < config.trainer.hashtron.samples_min)
+    findings.add(given ? *trainer->find("replay")->find("capacity") : root, "trainer.replay.capacity",
+                 std::to_string(replay.capacity) + " beside " + kind + " and trainer.hashtron.samples_min: " + std::to_string(config.trainer.hashtron.samples_min),
+                 "at least samples_min: it learns from what is kept");
+  if (config.logs_schema.fields.empty() && config.features.aggregates.empty())
+    findings.add(root, "schema.logs.fields", "no field and no feature beside " + kind, "one at least: networks read features");
+}
+
 // One model for several partitions, and chains in processes of their own.
 void check_placement(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
   const std::string_view coupled = " beside learning: coupled";
@@ -667,6 +719,7 @@ void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig&
     findings.add(node({"predictions", "count"}), "predictions.count", "'true' where nothing is scaled", "a scaled number or an aggregate: what is counted are the records in their moments");
   if (config.logs.standard_input && config.outcomes.standard_input)
     findings.add(node({"sources", "outcomes", "stdin"}), "sources.outcomes.stdin", "'true' for both sources", "one reader of standard input");
+  check_hashtron(findings, root, config);
   check_placement(findings, root, config);
   if (config.log.partitions > 1) check_partitions(findings, root, config);
   if (config.placement.partitions) {
@@ -708,6 +761,13 @@ std::optional<Duration> PipelineConfig::resolved_idle_timeout() const {
   if (logs.ends() && (outcomes.ends() || !has_outcomes())) return std::nullopt;
   return std::chrono::seconds(10);
 }
+
+bool HashtronLearningConfig::operator==(const HashtronLearningConfig& other) const {
+  return every == other.every && jobs == other.jobs && samples_min == other.samples_min && hold_out == other.hold_out &&
+         backward_yaml(backward, 0) == backward_yaml(other.backward, 0) && alerts_yaml(alerts, 0) == alerts_yaml(other.alerts, 0);
+}
+
+bool PipelineConfig::learns_by_jobs() const { return weir::learns_by_jobs(model.kind); }
 
 std::string PipelineConfig::resolved_process() const { return process.empty() ? process_name(data_dir) : process; }
 

@@ -15,6 +15,9 @@
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
 #include "core/features/feature_spec.hpp"
+#include "core/learning/backward_pipeline.hpp"
+#include "core/learning/hashtron_alerts.hpp"
+#include "core/models/hashtron_network.hpp"
 #include "core/records/event_schema.hpp"
 #include "core/records/topics.hpp"
 #include "pipelines/endpoint.hpp"
@@ -53,7 +56,8 @@ enum class WaitMode : std::uint8_t { kFutex, kSpin };
 enum class ParseMode : std::uint8_t { kAhead, kTask };  // On the source reader's thread, or on the task's own.
 
 struct ModelConfig {
-  std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression).
+  std::string kind = "logistic";  // model_kinds(): logistic (classification), linear (regression), hashtron (classification).
+  std::vector<HashtronLayer> layers;  // hashtron. Empty: default_hashtron_layers().
   double initial_bias = 0.0;      // Of the fresh model; a guess of the base rate's logit shortens the start.
   bool shared = false;            // learning: free. One model for all partitions, learnt from the examples of all of them.
   bool operator==(const ModelConfig&) const = default;
@@ -74,8 +78,10 @@ struct PredictionsConfig {
   bool operator==(const PredictionsConfig&) const = default;
 };
 
+enum class ReplayKeep : std::uint8_t { kUniform, kNewest };
 struct ReplayConfig {
   std::uint32_t capacity = 1000;  // Examples kept; 0: no replay.
+  ReplayKeep keep = ReplayKeep::kUniform;  // A uniform sample of all, or the newest.
   std::uint32_t every = 0;        // A replay batch after so many outcomes; 0: never.
   std::uint32_t batch = 32;
   bool operator==(const ReplayConfig&) const = default;
@@ -97,6 +103,17 @@ struct TrainerGroupConfig {
   bool operator==(const TrainerGroupConfig&) const = default;
 };
 
+// trainer.hashtron: how networks of hashtrons learn.
+struct HashtronLearningConfig {
+  std::uint32_t every = 16;        // Examples between two turns,
+  std::uint32_t jobs = 1;          // and the jobs of one.
+  std::uint32_t samples_min = 64;  // No job before the replay buffer holds so many.
+  std::uint32_t hold_out = 5;      // One input in so many is never learnt from, and judged by. 0: none, all judge.
+  BackwardSettings backward;       // Seed and number of sweeps are not the config's.
+  HashtronAlertSettings alerts;
+  bool operator==(const HashtronLearningConfig& other) const;
+};
+
 struct TrainerConfig {
   OptimizerKind optimizer = OptimizerKind::kAdaGrad;
   double learning_rate = 0.05;
@@ -116,6 +133,7 @@ struct TrainerConfig {
   std::uint32_t idle_steps = 0;   // Replay steps in a turn without input.
   ReplayConfig replay;
   ScheduleConfig schedule;
+  HashtronLearningConfig hashtron;
   bool operator==(const TrainerConfig&) const = default;
 };
 
@@ -231,6 +249,7 @@ struct PipelineConfig {
   std::string resolved_process() const;          // See pipelines/process_name.hpp.
   // Those that the config names, with their keys.
   std::vector<std::pair<std::string, SecretRef>> secrets() const;
+  bool learns_by_jobs() const;                   // The model is no matter of gradients: networks of hashtrons.
   // Whose model a partition's predictions are made with: its versions are in that partition of `models`, and are named by it.
   PartitionId model_of(PartitionId partition) const { return model.shared ? PartitionId(0) : partition; }
   std::string topic_name(Topic topic) const;     // "<name>.<topic>" unless `topics` says otherwise.

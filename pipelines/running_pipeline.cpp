@@ -75,7 +75,7 @@ RunProgress RunningPipeline::progress() const {
   for (const auto& status : statuses()) {
     out.bytes_read += status->bytes_read;
     out.bytes_total += status->bytes_total;
-    if (status->task == kLearningTask) out.examples += status->records;
+    if (status->task == kLearningTask) out.examples += status->counts.records[static_cast<std::size_t>(InputId::kExamples)];
     if (status->task != kInferenceTask) continue;
     out.events += status->events;
     out.outcomes += status->outcomes;

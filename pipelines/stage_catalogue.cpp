@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "actors/backward_trainer.hpp"
+#include "actors/capacity_control.hpp"
 #include "actors/features.hpp"
 #include "actors/gate.hpp"
 #include "actors/gradient_trainer.hpp"
@@ -11,6 +13,8 @@
 #include "actors/predictor.hpp"
 #include "actors/promotion.hpp"
 #include "actors/replay_buffer.hpp"
+#include "actors/sum_cache.hpp"
+#include "core/models/hashtron_model.hpp"
 
 namespace weir {
 namespace {
@@ -64,6 +68,41 @@ TrainerSettings trainer_settings(const PipelineConfig& config, PartitionId parti
   return out;
 }
 
+// Chance of one partition: its streams are the same whatever other partitions there are.
+Rng partition_rng(const PipelineConfig& config, PartitionId partition) {
+  return Rng(config.seed).derive("partition " + std::to_string(partition.value));
+}
+
+BackwardSettings backward_settings(const PipelineConfig& config, PartitionId partition) {
+  BackwardSettings out = config.trainer.hashtron.backward;
+  out.sweeps_max = 0;  // A stream has no end.
+  out.seed = partition_rng(config, partition).derive("jobs").next_u64();
+  return out;
+}
+
+BackwardTrainerSettings backward_trainer_settings(const PipelineConfig& config, PartitionId partition) {
+  BackwardTrainerSettings out;
+  out.backward = backward_settings(config, partition);
+  out.every = config.trainer.hashtron.every;
+  out.jobs = config.trainer.hashtron.jobs;
+  out.samples_min = config.trainer.hashtron.samples_min;
+  out.hold_out = config.trainer.hashtron.hold_out;
+  if (config.learning == Learning::kFree) out.candidate_every = config.promotion.every;
+  out.alerts = config.trainer.hashtron.alerts;
+  out.formats = config.formats;
+  out.partition = partition;
+  return out;
+}
+
+PromotionSettings promotion_settings(const PipelineConfig& config, PartitionId partition) {
+  PromotionSettings out;
+  out.every = config.promotion.every;
+  if (config.learns_by_jobs()) out.hold_out = config.trainer.hashtron.hold_out;
+  out.partition = partition;
+  out.formats = config.formats;
+  return out;
+}
+
 GateSettings gate_settings(const PipelineConfig& config, TaskKind task, PartitionId partition) {
   GateSettings out;
   out.kind = config.gate.kind == GateKind::kOff ? GateSettings::Kind::kOff : GateSettings::Kind::kConformal;
@@ -83,15 +122,11 @@ GateSettings gate_settings(const PipelineConfig& config, TaskKind task, Partitio
   return out;
 }
 
-// Chance of one partition: its streams are the same whatever other partitions there are.
-Rng partition_rng(const PipelineConfig& config, PartitionId partition) {
-  return Rng(config.seed).derive("partition " + std::to_string(partition.value));
-}
-
 Result<std::shared_ptr<ServedModel>> fresh_model(const PipelineConfig& config, PartitionId partition) {
-  TRY_ASSIGN(const auto normalization, Normalization::make(config.features, config.logs_schema));
+  TRY_ASSIGN(const auto normalization, Normalization::make(config.features, config.logs_schema, config.learns_by_jobs()));
   ModelSettings settings;
   settings.kind = config.model.kind;
+  settings.layers = config.model.layers;
   settings.shape = normalization->shape();
   TRY_ASSIGN(std::unique_ptr<Model> model, make_model(settings));
   Rng rng = partition_rng(config, config.model_of(partition)).derive("model");
@@ -108,8 +143,20 @@ Result<std::shared_ptr<ServedModel>> fresh_model(const PipelineConfig& config, P
 
 std::shared_ptr<ReplayBuffer> replay_buffer(const PipelineConfig& config, PartitionId partition) {
   const ReplayConfig& replay = config.trainer.replay;
-  if (replay.capacity == 0 || (replay.every == 0 && config.trainer.idle_steps == 0)) return nullptr;
-  return std::make_shared<ReplayBuffer>(replay.capacity, partition_rng(config, partition).derive("replay_buffer"));
+  if (replay.capacity == 0 || (!config.learns_by_jobs() && replay.every == 0 && config.trainer.idle_steps == 0)) return nullptr;
+  return std::make_shared<ReplayBuffer>(replay.capacity, partition_rng(config, partition).derive("replay_buffer"),
+                                        replay.keep == ReplayKeep::kNewest ? ReplayBuffer::Keep::kNewest : ReplayBuffer::Keep::kUniform);
+}
+
+void add_replay(Chain& chain, const PipelineConfig& config, const std::shared_ptr<ReplayBuffer>& replay) {
+  if (replay == nullptr) return;
+  chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay, config.learns_by_jobs() ? config.trainer.hashtron.hold_out : 0));
+}
+
+void add_backward_trainer(Chain& chain, const PipelineConfig& config, PartitionId partition, const std::shared_ptr<ServedModel>& challenger) {
+  const auto replay = replay_buffer(config, partition);
+  add_replay(chain, config, replay);
+  chain.stages.push_back(std::make_unique<BackwardTrainer>(challenger, backward_trainer_settings(config, partition), replay));
 }
 
 const GradientTrainer* add_trainer(Chain& chain, std::unique_ptr<GradientTrainer> trainer) {
@@ -128,7 +175,7 @@ void publish_steps_undone(const GradientTrainer& trainer, TaskStatus& status) {
 }  // namespace
 
 Result<TaskKind> task_kind(const PipelineConfig& config) {
-  TRY_ASSIGN(const auto model, make_model({config.model.kind, ModelShape()}));
+  TRY_ASSIGN(const auto model, make_model({config.model.kind, ModelShape(), config.model.layers}));
   return model->task();
 }
 
@@ -137,6 +184,11 @@ Result<void> check_stages(const PipelineConfig& config) {
   TRY(check(gate_settings(config, TaskKind::kClassification, PartitionId(0)).conformal));
   TRY_ASSIGN([[maybe_unused]] const auto features, Features::make(config.features, config.logs_schema, 1 << 20));
   TRY_ASSIGN(const auto served, fresh_model(config, PartitionId(0)));
+  if (config.learns_by_jobs()) {
+    TRY(backward_settings(config, PartitionId(0)).check());
+    if (served->model->shape().hashed == 0)
+      return Error{ErrorCode::kConfig, "schema.logs.fields: found none that gives a feature, expected one at least beside model.kind: hashtron"};
+  }
   for (const TrainerGroupConfig& group : config.trainer.groups) {
     std::string blocks;
     bool known = false;
@@ -155,7 +207,7 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   // Half for the aggregates by key, half for the waiting rows; the pipeline's tasks share it.
   const std::size_t budget = static_cast<std::size_t>(config.memory_budget) / config.log.partitions / 2;
   TRY_ASSIGN(auto features, Features::make(config.features, config.logs_schema, budget));
-  TRY_ASSIGN(auto normalization, Normalization::make(config.features, config.logs_schema));
+  TRY_ASSIGN(auto normalization, Normalization::make(config.features, config.logs_schema, config.learns_by_jobs()));
   const TaskKind task = served->model->task();
   OutcomeJoinSettings join_settings;
   join_settings.wait = config.join.wait;
@@ -178,9 +230,13 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   chain.stages.push_back(std::move(gate));
   chain.stages.push_back(std::move(join));
   const GradientTrainer* trainer = nullptr;
-  if (config.learning == Learning::kCoupled) {
+  if (config.learning == Learning::kCoupled && config.learns_by_jobs()) {
+    const auto challenger = std::make_shared<ServedModel>(*served);
+    chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion_settings(config, partition), served));
+    add_backward_trainer(chain, config, partition, challenger);
+  } else if (config.learning == Learning::kCoupled) {
     const auto replay = replay_buffer(config, partition);
-    if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
+    add_replay(chain, config, replay);
     trainer = add_trainer(chain, std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
   }
   chain.publish = [joined, gated, served, trainer](TaskStatus& status) {
@@ -221,21 +277,46 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
 Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId partition) {
   Chain chain;
   TRY_ASSIGN(auto challenger, fresh_model(config, partition));
+  chain.waiting_labels = [] { return std::vector<Offset>(); };
+  chain.version = [challenger] { return challenger->version; };
+  if (config.learns_by_jobs()) {
+    add_backward_trainer(chain, config, partition, challenger);
+    chain.publish = [challenger](TaskStatus& status) { status.model_version.store(challenger->version.value, std::memory_order_relaxed); };
+    return chain;
+  }
   const auto replay = replay_buffer(config, partition);
-  PromotionSettings promotion;
-  promotion.every = config.promotion.every;
-  promotion.partition = partition;
-  promotion.formats = config.formats;
-  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion));
-  if (replay != nullptr) chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay));
+  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion_settings(config, partition)));
+  add_replay(chain, config, replay);
   const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
   chain.publish = [trainer, challenger](TaskStatus& status) {
     publish_steps_undone(*trainer, status);
     status.model_version.store(challenger->version.value, std::memory_order_relaxed);
   };
   chain.count = [trainer](TaskCounts& counts) { counts.steps_undone = trainer->refused_steps(); };
+  return chain;
+}
+
+Result<Chain> make_capacity_chain(const PipelineConfig& config, PartitionId partition) {
+  Chain chain;
+  TRY_ASSIGN(const auto fresh, fresh_model(config, partition));
+  const BackwardSettings settings = backward_settings(config, partition);
+  const auto cache = std::make_shared<SumCache>(network_of(fresh->parameters).size(), settings.ring);
+  chain.stages.push_back(std::make_unique<SumCacheStage>(cache));
+  chain.stages.push_back(std::make_unique<CapacityControl>(cache, CapacityControlSettings{settings.capacity, settings.sum_cache, partition}));
   chain.waiting_labels = [] { return std::vector<Offset>(); };
-  chain.version = [challenger] { return challenger->version; };
+  chain.version = [] { return ModelVersion(); };
+  return chain;
+}
+
+Result<Chain> make_promotion_chain(const PipelineConfig& config, PartitionId partition) {
+  Chain chain;
+  TRY_ASSIGN(const auto fresh, fresh_model(config, partition));
+  auto promotion = Promotion::of_candidates(*fresh, promotion_settings(config, partition));
+  const Promotion* judge = promotion.get();
+  chain.stages.push_back(std::move(promotion));
+  chain.publish = [judge](TaskStatus& status) { status.model_version.store(judge->champion().version.value, std::memory_order_relaxed); };
+  chain.waiting_labels = [] { return std::vector<Offset>(); };
+  chain.version = [judge] { return judge->champion().version; };
   return chain;
 }
 

@@ -10,9 +10,17 @@
 namespace weir {
 namespace {
 
-// The others belong to stages that are planned.
-bool in_use(Topic topic) {
-  return topic != Topic::kSums && topic != Topic::kCapacity && topic != Topic::kCandidates && topic != Topic::kMetrics;
+// A learning task of its own that hears of capacities, and whose candidates are judged elsewhere.
+bool learns_in_parts(const PipelineConfig& config) { return config.learning == Learning::kFree && config.learns_by_jobs(); }
+
+bool in_use(const PipelineConfig& config, Topic topic) {
+  switch (topic) {
+    case Topic::kSums: return config.learns_by_jobs();
+    case Topic::kCapacity:
+    case Topic::kCandidates: return learns_in_parts(config);
+    case Topic::kMetrics: return false;  // Belongs to a stage that is planned.
+    default: return true;
+  }
 }
 
 SyncPolicy sync_policy(SyncMode mode) {
@@ -147,7 +155,7 @@ Result<KafkaSecurity> security_of(const SecurityConfig& config) {
 std::vector<TopicSpec> topic_specs(const PipelineConfig& config) {
   std::vector<TopicSpec> out;
   for (const TopicTraits& traits : topic_table()) {
-    if (!in_use(traits.topic)) continue;
+    if (!in_use(config, traits.topic)) continue;
     TopicSpec spec;
     spec.topic = traits.topic;
     spec.name = config.topic_name(traits.topic);
@@ -192,6 +200,7 @@ StorageUse storage_use(const PipelineConfig& config) {
   out.line_bytes_max = config.max_line;
   out.tasks.emplace_back(kInferenceTask);
   if (config.learning == Learning::kFree) out.tasks.emplace_back(kLearningTask);
+  if (learns_in_parts(config)) out.tasks.insert(out.tasks.end(), {std::string(kCapacityTask), std::string(kPromotionTask)});
   for (const TopicSpec& spec : topic_specs(config)) {
     TopicUse use{spec, false, true};
     const SourceConfig* source = spec.topic == Topic::kLogs ? &config.logs : spec.topic == Topic::kOutcomes && config.has_outcomes() ? &config.outcomes : nullptr;
@@ -199,6 +208,8 @@ StorageUse storage_use(const PipelineConfig& config) {
       use.read = source != nullptr && !source->ends();
       use.written = use.read && !source->from_topic();  // Else by others, or by nobody.
     }
+    if (learns_in_parts(config))
+      use.read = use.read || spec.topic == Topic::kSums || spec.topic == Topic::kCapacity || spec.topic == Topic::kCandidates;
     if (config.learning == Learning::kFree) use.read = use.read || spec.topic == Topic::kExamples || spec.topic == Topic::kModels;
     out.topics.push_back(std::move(use));
   }
@@ -240,20 +251,27 @@ Result<TaskPlan> inference_task(const PipelineConfig& config, PartitionId partit
   add_source(config, Topic::kLogs, kind, task);
   if (config.has_outcomes()) add_source(config, Topic::kOutcomes, kind, task);
   if (config.learning == Learning::kFree)
-    task.inputs.push_back(fed_back(config, config.model_of(partition), InputId::kModels, Topic::kModels, kLearningTask, false));
+    task.inputs.push_back(fed_back(config, config.model_of(partition), InputId::kModels, Topic::kModels,
+                                  learns_in_parts(config) ? kPromotionTask : kLearningTask, false));
   return task;
 }
 
-// Learns the model of `partition` from the examples of all partitions that it is the model of.
-TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
+// A task that learns, or helps to learn, the model of `partition`.
+TaskPlan beside_serving(const PipelineConfig& config, PartitionId partition, std::string_view name,
+                        Result<Chain> (*make)(const PipelineConfig&, PartitionId)) {
   TaskPlan task;
-  task.name = std::string(kLearningTask);
+  task.name = std::string(name);
   task.partition = partition;
-  task.make_chain = [config, partition] { return make_learning_chain(config, partition); };
+  task.make_chain = [config, partition, make] { return make(config, partition); };
   task.order = OrderPolicy::kArrival;
   task.commit_interval = std::max<Duration>(config.resolved_commit_interval(), std::chrono::milliseconds(20));
-  task.idle_steps = config.trainer.idle_steps;
   task.nice = 5;  // Serving comes first where they share a core.
+  return task;
+}
+
+// The examples of all partitions that the task's is the model of.
+void add_examples(const PipelineConfig& config, TaskPlan& task) {
+  const PartitionId partition = task.partition;
   const Topic labels = config.has_outcomes() ? Topic::kOutcomes : Topic::kLogs;  // An example settles a label.
   for (std::int32_t p = 0; p < static_cast<std::int32_t>(config.log.partitions); ++p) {
     if (config.model_of(PartitionId(p)) != partition) continue;
@@ -261,7 +279,23 @@ TaskPlan learning_task(const PipelineConfig& config, PartitionId partition) {
     examples.accept_loss = (labels == Topic::kOutcomes ? config.outcomes : config.logs).accept_loss;
     examples.accept_loss_key = accept_loss_key(labels);
   }
-  return task;
+}
+
+// What learns the model of `partition`.
+void add_learning_tasks(const PipelineConfig& config, PartitionId partition, RuntimePlan& plan) {
+  TaskPlan learning = beside_serving(config, partition, kLearningTask, make_learning_chain);
+  learning.idle_steps = config.trainer.idle_steps;
+  add_examples(config, learning);
+  if (learns_in_parts(config)) learning.inputs.push_back(fed_back(config, partition, InputId::kCapacity, Topic::kCapacity, kCapacityTask, false));
+  plan.tasks.push_back(std::move(learning));
+  if (!learns_in_parts(config)) return;
+  TaskPlan capacity = beside_serving(config, partition, kCapacityTask, make_capacity_chain);
+  capacity.inputs.push_back(fed_back(config, partition, InputId::kSums, Topic::kSums, kLearningTask, true));
+  plan.tasks.push_back(std::move(capacity));
+  TaskPlan promotion = beside_serving(config, partition, kPromotionTask, make_promotion_chain);
+  add_examples(config, promotion);
+  promotion.inputs.push_back(fed_back(config, partition, InputId::kCandidates, Topic::kCandidates, kLearningTask, false));
+  plan.tasks.push_back(std::move(promotion));
 }
 
 }  // namespace
@@ -278,7 +312,7 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   }
   if (config.learning == Learning::kFree)
     for (std::int32_t p = 0; p < partitions; ++p)
-      if (config.model_of(PartitionId(p)) == PartitionId(p)) plan.tasks.push_back(learning_task(config, PartitionId(p)));
+      if (config.model_of(PartitionId(p)) == PartitionId(p)) add_learning_tasks(config, PartitionId(p), plan);
   const auto careful = std::make_shared<std::mutex>();
   for (TaskPlan& task : plan.tasks) task.careful = careful;
   place(config, plan);
@@ -295,7 +329,7 @@ RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan) {
     plan.appenders.clear();  // What they append is for the inference tasks.
     std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name == kInferenceTask; });
   }
-  if (!config.placement.learning) std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name == kLearningTask; });
+  if (!config.placement.learning) std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name != kInferenceTask; });
   return plan;
 }
 

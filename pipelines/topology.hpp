@@ -39,5 +39,8 @@ std::int32_t partitions_of(const TopicLog& log);
 
 inline constexpr std::string_view kInferenceTask = "inference";
 inline constexpr std::string_view kLearningTask = "learning";
+// learning: free of networks of hashtrons has these besides; they run where the learning task does.
+inline constexpr std::string_view kCapacityTask = "capacity";
+inline constexpr std::string_view kPromotionTask = "promotion";
 
 }  // namespace weir

@@ -15,7 +15,7 @@
 namespace weir {
 
 // Every name there is; crash_point() CHECKs that its name is here, and the crash test goes through this list.
-inline constexpr std::array<std::string_view, 26> kCrashPoints = {
+inline constexpr std::array<std::string_view, 27> kCrashPoints = {
     "open.before",                 // Before the database is opened.
     "open.after",                  // Opened, nothing recovered yet.
     "recover.after_attempt",       // The attempt counter for the committed position is written, nothing processed.
@@ -31,6 +31,7 @@ inline constexpr std::array<std::string_view, 26> kCrashPoints = {
     "kafka.after_outputs",         // at_least_once: the outputs are published, state and positions wait.
     "source.before_append",        // A followed source has read lines, nothing is appended.
     "source.after_append",         // Lines and position are committed, the source does not know.
+    "job.done",                    // A neuron is trained, what that changed is in the open transaction.
     "promotion.before",            // A candidate has won, the version is not emitted.
     "promotion.after",             // The new version is in the open transaction.
     "model.adopted",               // The inference task has switched to a promoted version.

@@ -95,6 +95,7 @@ BackwardPipeline::BackwardPipeline(std::unique_ptr<HashtronTrainer> trainer, con
       trainer_(std::move(trainer)),
       sums_(trainer_->network().size(), settings.ring),
       chance_{settings.seed, 0},
+      prescribed_(trainer_->network().size()),
       capacities_(trainer_->network().size()),
       accepted_(trainer_->network().size()) {}
 
@@ -285,6 +286,11 @@ Result<const SumRecord*> BackwardPipeline::train_chosen() {
   else
     chosen = select_neuron(n, magnitudes, explore || settings_.selection == SelectionRule::kRandom, chance_);
   const std::uint32_t neuron = first + chosen.position;
+  if (prescribed_[neuron] != 0) {
+    const std::uint64_t most = std::max<std::uint64_t>(std::min(std::uint64_t{n} * n, kCapacityMax), settings_.capacity.capacity_min);
+    const auto capacity = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(prescribed_[neuron], settings_.capacity.capacity_min, most));
+    return run(neuron, capacity, capacity != prescribed_[neuron], chosen.by, settings_.accept_always);
+  }
   const CapacityChoice choice = capacity_of(neuron, magnitudes[chosen.position]);
   return run(neuron, choice.capacity, choice.clamped, chosen.by, settings_.accept_always);
 }
@@ -321,6 +327,63 @@ Result<const SumRecord*> BackwardPipeline::step() {
   return done;
 }
 
+// Counters, cursor, flags, how far chance is.
+std::string BackwardPipeline::progress() const {
+  ByteBuffer out;
+  for (const std::uint32_t value :
+       {jobs_, picks_, rescues_, cursor_.sweep, cursor_.layer, cursor_.cell, cursor_.failures, cursor_.stuck_sweeps})
+    out.append_fixed(value);
+  for (const std::uint8_t value : {static_cast<std::uint8_t>(cursor_.phase), cursor_.accepted, cursor_.rescued})
+    out.append_fixed(value);
+  out.append_fixed(chance_.counter);
+  return std::string(out.view());
+}
+
+// False: it is cut, or points at no neuron.
+bool BackwardPipeline::read(ByteReader& in, const HashtronNetwork& network, Counted& out) {
+  for (std::uint32_t* value : {&out.jobs, &out.picks, &out.rescues, &out.cursor.sweep, &out.cursor.layer, &out.cursor.cell,
+                               &out.cursor.failures, &out.cursor.stuck_sweeps})
+    *value = in.fixed<std::uint32_t>();
+  const auto phase = in.fixed<std::uint8_t>();
+  out.cursor.phase = static_cast<Phase>(phase);
+  out.cursor.accepted = in.fixed<std::uint8_t>();
+  out.cursor.rescued = in.fixed<std::uint8_t>();
+  out.chance = in.fixed<std::uint64_t>();
+  return in.ok() && phase <= static_cast<std::uint8_t>(Phase::kSweepsDone) && out.cursor.layer < network.layers() &&
+         out.cursor.cell < network.cells();
+}
+
+void BackwardPipeline::set(const Counted& counted) {
+  cursor_ = counted.cursor;
+  jobs_ = counted.jobs, picks_ = counted.picks, rescues_ = counted.rescues;
+  chance_.counter = counted.chance;
+  if (cursor_.phase == Phase::kSweepsDone) begin_sweep();  // There may be more of them now.
+}
+
+Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::go_on(HashtronNetwork network, const BackwardSettings& settings,
+                                                                  HashtronSamples train, SumCache sums,
+                                                                  std::string_view progress) {
+  ByteReader in(progress);
+  Counted counted;
+  if (!progress.empty() && !(read(in, network, counted) && in.finished()))
+    return Error{ErrorCode::kCorruption, "backward pipeline: its progress of " + std::to_string(progress.size()) +
+                                             " bytes is cut, or points at no neuron"};
+  CHECK(sums.neurons() == network.size());
+  HashtronSamples none(train.features(), 0);
+  TRY_ASSIGN(auto out, around(std::move(network), settings, std::move(train), std::move(none)));
+  out->sums_ = std::move(sums);
+  const HashtronNetwork& own = out->trainer_->network();
+  for (std::uint32_t n = 0; n < own.size(); ++n) {  // A job that was accepted leaves one pair and a filter, nothing else does.
+    if (own.neuron(n).filter.empty() || own.neuron(n).program.empty()) continue;
+    out->capacities_[n] = own.neuron(n).program[0].modulo;
+    out->accepted_[n] = 1;
+  }
+  if (settings.selection == SelectionRule::kFixed)
+    for (std::uint32_t l = 0; l <= out->last(); ++l) out->fixed_.push_back(out->chance_.below(own.layer(l).neurons));
+  if (!progress.empty()) out->set(counted);
+  return out;
+}
+
 // magic, version, digests of settings, architecture and samples, counters, cursor, capacities, flags, weights as text, sums,
 // CRC.
 std::string BackwardPipeline::snapshot() const {
@@ -330,12 +393,7 @@ std::string BackwardPipeline::snapshot() const {
   out.append_fixed(settings_.digest());
   out.append_fixed(trainer_->network().architecture_digest());
   out.append_fixed(trainer_->train().digest());
-  for (const std::uint32_t value :
-       {jobs_, picks_, rescues_, cursor_.sweep, cursor_.layer, cursor_.cell, cursor_.failures, cursor_.stuck_sweeps})
-    out.append_fixed(value);
-  for (const std::uint8_t value : {static_cast<std::uint8_t>(cursor_.phase), cursor_.accepted, cursor_.rescued})
-    out.append_fixed(value);
-  out.append_fixed(chance_.counter);
+  out.append(progress());
   for (std::uint32_t n = 0; n < trainer_->network().size(); ++n) {
     out.append_varint(capacities_[n]);
     out.append_fixed(accepted_[n]);
@@ -373,11 +431,8 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::ve
   if (in.fixed<std::uint64_t>() != settings.digest()) return differs("settings");
   if (in.fixed<std::uint64_t>() != network.architecture_digest()) return differs("layers");
   if (in.fixed<std::uint64_t>() != train.digest()) return differs("samples");
-  std::uint32_t counters[8];
-  for (std::uint32_t& value : counters) value = in.fixed<std::uint32_t>();
-  std::uint8_t flags[3];
-  for (std::uint8_t& flag : flags) flag = in.fixed<std::uint8_t>();
-  const auto chance_counter = in.fixed<std::uint64_t>();
+  Counted counted;
+  const bool in_bounds = read(in, network, counted);
   std::vector<std::uint64_t> capacities(network.size());
   std::vector<std::uint8_t> accepted(network.size());
   for (std::uint32_t n = 0; n < network.size(); ++n) {
@@ -388,8 +443,6 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::ve
   for (std::uint32_t& position : fixed) position = in.fixed<std::uint32_t>();
   const std::string_view text = in.varint_bytes(), sums = in.varint_bytes();
   if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
-  const bool in_bounds = flags[0] <= static_cast<std::uint8_t>(Phase::kSweepsDone) && counters[4] < network.layers() &&
-                         counters[5] < network.cells();
   if (!in_bounds) return corrupt("its cursor points at no neuron");
   for (std::uint32_t l = 0; l < fixed.size(); ++l)
     if (fixed[l] >= network.layer(l).neurons) return corrupt("it names a neuron that does not exist");
@@ -400,20 +453,10 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::ve
   if (cache.neurons() != trained.size() || cache.ring() != settings.ring) return corrupt("its sums are of another network");
   TRY_ASSIGN(auto out, around(std::move(trained), settings, std::move(train), std::move(held_out)));
   out->sums_ = std::move(cache);
-  out->chance_.counter = chance_counter;
-  out->jobs_ = counters[0], out->picks_ = counters[1], out->rescues_ = counters[2];
-  out->cursor_ = {.phase = static_cast<Phase>(flags[0]),
-                  .sweep = counters[3],
-                  .layer = counters[4],
-                  .cell = counters[5],
-                  .failures = counters[6],
-                  .stuck_sweeps = counters[7],
-                  .accepted = flags[1],
-                  .rescued = flags[2]};
   out->capacities_ = std::move(capacities);
   out->accepted_ = std::move(accepted);
   out->fixed_ = std::move(fixed);
-  if (out->cursor_.phase == Phase::kSweepsDone) out->begin_sweep();  // There may be more of them now.
+  out->set(counted);
   return out;
 }
 

@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/byte_buffer.hpp"
 #include "core/base/result.hpp"
 #include "core/learning/capacity_law.hpp"
 #include "core/learning/hashtron_trainer.hpp"
@@ -80,6 +81,15 @@ class BackwardPipeline {
                                                           const BackwardSettings& settings, HashtronSamples train,
                                                           HashtronSamples held_out, std::string_view snapshot);
 
+  // For who keeps a run piece by piece, as a task does from job to job: the neurons that changed, the records of sums() and
+  // progress(), 43 bytes. From these it goes on as if it had never stopped; without progress (an empty text) it begins, with the
+  // neurons as they are. kConfig: settings. kCorruption: no progress of such a network.
+  static Result<std::unique_ptr<BackwardPipeline>> go_on(HashtronNetwork network, const BackwardSettings& settings,
+                                                         HashtronSamples train, SumCache sums, std::string_view progress);
+  std::string progress() const;
+  // From now on the neuron's jobs get this capacity, within the bounds, and not the law's: the law is worked out elsewhere.
+  void prescribe(std::uint32_t neuron, std::uint32_t capacity) { prescribed_[neuron] = capacity; }
+
   enum class Phase : std::uint8_t { kPhase0, kSweep, kConverged, kSweepsDone };
   // The next job, or null if the run is over. Ends: one job, after at most one rescue. Errors: as HashtronTrainer::run.
   Result<const SumRecord*> step();
@@ -118,6 +128,13 @@ class BackwardPipeline {
     std::uint8_t accepted = 0;  // In this sweep.
     std::uint8_t rescued = 0;   // In this sweep.
   };
+  struct Counted {
+    Cursor cursor;
+    std::uint32_t jobs = 0, picks = 0, rescues = 0;
+    std::uint64_t chance = 0;
+  };
+  static bool read(ByteReader& in, const HashtronNetwork& network, Counted& out);
+  void set(const Counted& counted);
   BackwardPipeline(std::unique_ptr<HashtronTrainer> trainer, const BackwardSettings& settings);
   static Result<std::unique_ptr<BackwardPipeline>> around(HashtronNetwork network, const BackwardSettings& settings,
                                                           HashtronSamples train, HashtronSamples held_out);
@@ -138,6 +155,7 @@ class BackwardPipeline {
   SplitMix64 chance_;
   Cursor cursor_;
   std::uint32_t jobs_ = 0, picks_ = 0, rescues_ = 0;
+  std::vector<std::uint32_t> prescribed_;  // 0: the law's own.
   std::vector<std::uint64_t> capacities_;  // Of each neuron's last accepted job; 0: never trained.
   std::vector<std::uint8_t> accepted_;     // Whether a neuron ever had one.
   std::vector<std::uint32_t> fixed_;       // SelectionRule::kFixed: each layer's neuron.

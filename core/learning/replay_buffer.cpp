@@ -13,7 +13,8 @@ constexpr std::string_view kCountersKey = "r";
 constexpr std::uint8_t kFormat = 1;
 }  // namespace
 
-ReplayBuffer::ReplayBuffer(std::uint32_t capacity, Rng rng) : slots_(capacity), dirty_(capacity, 0), rng_(rng) {
+ReplayBuffer::ReplayBuffer(std::uint32_t capacity, Rng rng, Keep keep)
+    : slots_(capacity), dirty_(capacity, 0), rng_(rng), keep_(keep) {
   CHECK(capacity > 0);
 }
 
@@ -21,6 +22,7 @@ std::optional<std::uint32_t> ReplayBuffer::offer() {
   counters_dirty_ = true;
   ++seen_;
   if (size_ < slots_.size()) return size_++;
+  if (keep_ == Keep::kNewest) return static_cast<std::uint32_t>((seen_ - 1) % slots_.size());
   const std::uint64_t slot = rng_.below(seen_);
   if (slot >= slots_.size()) return std::nullopt;
   return static_cast<std::uint32_t>(slot);

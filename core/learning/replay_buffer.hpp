@@ -1,7 +1,9 @@
 #pragma once
-// A uniform sample of everything seen so far (Vitter's Algorithm R), of bounded size. Entries are opaque bytes: encoded examples.
+// A bounded number of entries of all seen so far: a uniform sample (Vitter's Algorithm R), or the newest. Entries are opaque bytes:
+// encoded examples.
 //
-// Invariant: after n offers each of them is in the buffer with probability min(1, capacity / n). Replay never re-enters it.
+// Invariant: after n offers each of them is in the buffer with probability min(1, capacity / n), or, of the newest, if at most
+// capacity - 1 came after it. Replay never re-enters it.
 
 #include <cstdint>
 #include <optional>
@@ -17,8 +19,9 @@ namespace weir {
 
 class ReplayBuffer {
  public:
+  enum class Keep : std::uint8_t { kUniform, kNewest };
   // REQUIRES: capacity > 0.
-  ReplayBuffer(std::uint32_t capacity, Rng rng);
+  ReplayBuffer(std::uint32_t capacity, Rng rng, Keep keep = Keep::kUniform);
 
   // Counts one more entry seen. Gives the slot it shall take, if it is to be kept: then put() it, so that only kept entries
   // need encoding. O(1).
@@ -42,6 +45,7 @@ class ReplayBuffer {
   std::uint32_t size_ = 0;
   std::uint64_t seen_ = 0;
   Rng rng_;
+  Keep keep_;
   bool counters_dirty_ = false;
 };
 

@@ -25,18 +25,22 @@ struct MajorityPool {
   std::uint32_t window_width = 1, window_height = 1;  // Of what a feature reads.
   std::uint32_t repeat = 1;
   std::int32_t bias = 0;
+  bool operator==(const MajorityPool&) const = default;
 };
 // Feature m: bits_max inputs from m * bits on, the first highest; 0 if they run past the end.
 struct FullWindow {
   std::uint32_t size = 0, bits = 1, bits_max = 1;
+  bool operator==(const FullWindow&) const = default;
 };
 // Every feature: whether an odd number of inputs is set.
 struct ParityOfAll {
   std::uint32_t size = 0;
+  bool operator==(const ParityOfAll&) const = default;
 };
 // Feature m: bits_max inputs in a fixed pseudo-random wiring, input hash(seed XOR m, k, size) at place k, the first highest.
 struct RandomWiring {
   std::uint32_t size = 0, bits_max = 1, seed = 0;
+  bool operator==(const RandomWiring&) const = default;
 };
 // Blocks of `dim` inputs, even ones keys, odd ones values: a feature counts the partners in its block that are set, if it is
 // set. Query, key, value: triples; a block is 3 * dim features. A query's feature counts q & k & v over the block's first dim
@@ -45,17 +49,20 @@ struct RandomWiring {
 struct CrossAttention {
   std::uint32_t dim = 0, heads = 1;
   bool query_key_value = false, masked = false;
+  bool operator==(const CrossAttention&) const = default;
 };
 // Inputs are an array of these dimensions, the first one fastest; feature m counts along one of them, from input m *
 // dims[axis].
 struct SumAlong {
   std::vector<std::uint32_t> dims;
   std::uint32_t axis = 0;
+  bool operator==(const SumAlong&) const = default;
 };
 // Feature m counts the set inputs of a window of a picture, for each position of the window; the whole is there `repeat` times.
 // With a shift, what was counted moves up by as many bits as `shift` has before each of its multiples.
 struct Convolution {
   std::uint32_t width = 0, height = 0, sub_width = 1, sub_height = 1, repeat = 1, shift = 0;
+  bool operator==(const Convolution&) const = default;
 };
 
 using CombinerSpec = std::variant<MajorityPool, FullWindow, ParityOfAll, RandomWiring, CrossAttention, SumAlong, Convolution>;

@@ -33,6 +33,7 @@ struct HashtronLayer {
   std::uint32_t premodulo = 0;
   HashtronAdd add = HashtronAdd::kNone;
   std::optional<CombinerSpec> combiner = {};  // Behind the layer. Only the last layer may do without.
+  bool operator==(const HashtronLayer&) const = default;
 };
 
 class HashtronNetwork {

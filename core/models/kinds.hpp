@@ -8,11 +8,12 @@
 // KIND(name in configs, function)
 #define WEIR_MODEL_KINDS(KIND)    \
   KIND("logistic", make_logistic) \
-  KIND("linear", make_linear)
+  KIND("linear", make_linear)     \
+  KIND("hashtron", make_hashtron)
 
 namespace weir {
 
-#define WEIR_DECLARE(name, make) std::unique_ptr<Model> make(const ModelSettings& settings);
+#define WEIR_DECLARE(name, make) Result<std::unique_ptr<Model>> make(const ModelSettings& settings);
 WEIR_MODEL_KINDS(WEIR_DECLARE)
 #undef WEIR_DECLARE
 

@@ -13,6 +13,8 @@ class Linear final : public LinearModel {
 };
 }  // namespace
 
-std::unique_ptr<Model> make_linear(const ModelSettings& settings) { return std::make_unique<Linear>(settings.shape); }
+Result<std::unique_ptr<Model>> make_linear(const ModelSettings& settings) {
+  return std::unique_ptr<Model>(std::make_unique<Linear>(settings.shape));
+}
 
 }  // namespace weir

@@ -13,6 +13,8 @@ class Logistic final : public LinearModel {
 };
 }  // namespace
 
-std::unique_ptr<Model> make_logistic(const ModelSettings& settings) { return std::make_unique<Logistic>(settings.shape); }
+Result<std::unique_ptr<Model>> make_logistic(const ModelSettings& settings) {
+  return std::unique_ptr<Model>(std::make_unique<Logistic>(settings.shape));
+}
 
 }  // namespace weir

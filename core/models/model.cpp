@@ -11,7 +11,7 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  std::unique_ptr<Model> (*make)(const ModelSettings&);
+  Result<std::unique_ptr<Model>> (*make)(const ModelSettings&);
 };
 
 #define WEIR_ROW(name, make) Kind{name, make},
@@ -80,6 +80,11 @@ std::vector<std::string_view> model_kinds() {
   std::vector<std::string_view> out;
   for (const Kind& kind : kKinds) out.push_back(kind.name);
   return out;
+}
+
+bool learns_by_jobs(std::string_view kind) {
+  const auto model = make_model({.kind = std::string(kind), .shape = {}});
+  return model.ok() && (*model)->learns_by() == LearnsBy::kJobs;
 }
 
 }  // namespace weir

@@ -10,6 +10,7 @@
 
 #include "core/base/result.hpp"
 #include "core/base/rng.hpp"
+#include "core/models/hashtron_network.hpp"
 #include "core/models/parameters.hpp"
 #include "core/records/event.hpp"
 
@@ -18,6 +19,7 @@ namespace weir {
 struct ModelShape {
   std::uint32_t dense = 0;    // Length of Sample::dense.
   std::uint32_t sparse = 0;   // Size of the sparse block; indices are below it.
+  std::uint32_t hashed = 0;   // A model of hashed features: as many of them are Sample::indices, any 32-bit numbers, and nothing else.
   bool operator==(const ModelShape&) const = default;
 };
 
@@ -54,6 +56,12 @@ double lane_norm(std::span<const float> values);
 
 struct LinearLayout;
 
+// How a kind learns: what trains it follows from that.
+enum class LearnsBy : std::uint8_t {
+  kGradient,  // backward(), by an optimiser.
+  kJobs,      // One neuron after the other, from many samples at once (core/learning/backward_pipeline). No backward().
+};
+
 // Immutable but for its parameters: forward() and backward() are const and use caller-owned parameters, so that a champion
 // and its challengers share one Model.
 class Model {
@@ -64,7 +72,9 @@ class Model {
   virtual Parameters initial(Rng& rng) const = 0;             // Named blocks, set as the kind prescribes.
   // The score: a logit for classification, the value for regression. Finite for finite parameters and samples.
   virtual double forward(const Parameters& parameters, const Sample& sample) const = 0;
-  // Adds d loss / d parameters given d loss / d score. REQUIRES: the same parameters and sample as the forward() it is for.
+  virtual LearnsBy learns_by() const { return LearnsBy::kGradient; }
+  // Adds d loss / d parameters given d loss / d score. REQUIRES: the same parameters and sample as the forward() it is for;
+  // learns_by() == kGradient.
   virtual void backward(const Parameters& parameters, const Sample& sample, double dscore, Gradient& out) const = 0;
   virtual TaskKind task() const = 0;
   // Set if the score is linear in the sample (linear_model.hpp): such a model learns by the fused step.
@@ -73,12 +83,15 @@ class Model {
 
 // Settings of a kind from the config; unknown keys are for the config layer to refuse.
 struct ModelSettings {
-  std::string kind;  // "logistic", "linear"
+  std::string kind;  // "logistic", "linear", "hashtron"
   ModelShape shape;
+  std::vector<HashtronLayer> layers = {};  // hashtron. Empty: default_hashtron_layers().
 };
 
-// kConfig for an unknown kind (names the known ones).
+// kConfig for an unknown kind (names the known ones), and for layers that do not fit together.
 Result<std::unique_ptr<Model>> make_model(const ModelSettings& settings);
 std::vector<std::string_view> model_kinds();
+// By name; false for an unknown one.
+bool learns_by_jobs(std::string_view kind);
 
 }  // namespace weir

@@ -245,6 +245,24 @@ class HeaderParser {
   std::size_t at_ = 0;
 };
 
+// Blocks of bytes as they stand in a file, until a model of their kind takes them.
+class RawBlocks final : public OpaqueBlocks {
+ public:
+  void add(std::string name, std::string_view bytes) { blocks_.emplace_back(std::move(name), bytes); }
+  std::uint32_t count() const override { return static_cast<std::uint32_t>(blocks_.size()); }
+  std::string name(std::uint32_t block) const override { return blocks_[block].first; }
+  void append(std::uint32_t block, ByteBuffer& out) const override { out.append(blocks_[block].second); }
+  std::uint64_t digest() const override { return 0; }
+  Result<void> set(std::uint32_t block, std::string_view bytes) override {
+    blocks_[block].second = bytes;
+    return {};
+  }
+  std::unique_ptr<OpaqueBlocks> clone() const override { return std::make_unique<RawBlocks>(*this); }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> blocks_;
+};
+
 Error corrupt(std::string what) { return {ErrorCode::kCorruption, "safetensors: " + std::move(what)}; }
 
 }  // namespace
@@ -266,25 +284,39 @@ void append_safetensors(const Parameters& parameters, std::span<const std::pair<
     }
     out.append('}');
   }
-  for (const Parameters::Block& block : parameters.blocks()) {
+  const auto append_tensor = [&](std::string_view name, std::string_view dtype, std::span<const std::uint32_t> shape,
+                                 std::uint64_t from, std::uint64_t to) {
     if (out.size() > begin + 1) out.append(',');
-    append_json_string(block.name, out);
-    out.append(":{\"dtype\":\"F32\",\"shape\":[");
-    for (std::size_t i = 0; i < block.shape.size(); ++i) {
+    append_json_string(name, out);
+    out.append(":{\"dtype\":\"");
+    out.append(dtype);
+    out.append("\",\"shape\":[");
+    for (std::size_t i = 0; i < shape.size(); ++i) {
       if (i > 0) out.append(',');
-      append_number(block.shape[i], out);
+      append_number(shape[i], out);
     }
     out.append("],\"data_offsets\":[");
-    append_number(std::uint64_t(block.begin) * 4, out);
+    append_number(from, out);
     out.append(',');
-    append_number((std::uint64_t(block.begin) + block.size) * 4, out);
+    append_number(to, out);
     out.append("]}");
+  };
+  for (const Parameters::Block& block : parameters.blocks())
+    append_tensor(block.name, "F32", block.shape, std::uint64_t(block.begin) * 4, (std::uint64_t(block.begin) + block.size) * 4);
+  const std::span<const float> values = parameters.values();
+  ByteBuffer bytes;
+  for (std::uint32_t block = 0; block < parameters.opaque_count(); ++block) {
+    const std::size_t from = bytes.size();
+    parameters.opaque()->append(block, bytes);
+    const auto size = static_cast<std::uint32_t>(bytes.size() - from);
+    append_tensor(parameters.opaque()->name(block), "U8", std::span(&size, 1), values.size_bytes() + from,
+                  values.size_bytes() + bytes.size());
   }
   out.append('}');
   while ((out.size() - begin) % 8 != 0) out.append(' ');  // The tensors begin on a multiple of eight bytes.
   out.set_fixed<std::uint64_t>(at, out.size() - begin);
-  const std::span<const float> values = parameters.values();
   out.append({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+  out.append(bytes.view());
 }
 
 std::string to_safetensors(const Parameters& parameters, std::span<const std::pair<std::string, std::string>> metadata) {
@@ -313,24 +345,38 @@ Result<Parameters> from_safetensors(std::string_view bytes, SafetensorsMetadata*
 
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const Tensor& a, const Tensor& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
-  std::uint64_t at = 0;
+  std::uint64_t at = 0, values_end = 0;
+  bool bytes_begun = false;
   for (const Tensor& tensor : tensors) {
-    if (tensor.dtype != "F32")
-      return Error{ErrorCode::kInvalidInput, "safetensors: tensor '" + tensor.name + "' is " + tensor.dtype + ", expected F32"};
+    const bool numbers = tensor.dtype == "F32";
+    if (!numbers && tensor.dtype != "U8")
+      return Error{ErrorCode::kInvalidInput, "safetensors: tensor '" + tensor.name + "' is " + tensor.dtype + ", expected F32 or U8"};
+    if (numbers && bytes_begun)
+      return Error{ErrorCode::kInvalidInput, "safetensors: tensor '" + tensor.name + "' is F32 behind one of U8, expected those before these"};
+    bytes_begun = !numbers;
+    const std::uint64_t tensor_bytes = tensor.elements * (numbers ? sizeof(float) : 1);
     if (tensor.begin != at || tensor.end < tensor.begin || tensor.end > data.size())
       return corrupt("tensor '" + tensor.name + "' at [" + std::to_string(tensor.begin) + ", " + std::to_string(tensor.end) +
                      "), expected to begin at " + std::to_string(at) + " and end within " + std::to_string(data.size()));
-    if (tensor.end - tensor.begin != tensor.elements * sizeof(float))
+    if (tensor.end - tensor.begin != tensor_bytes)
       return corrupt("tensor '" + tensor.name + "' has " + std::to_string(tensor.end - tensor.begin) + " bytes, its shape " +
-                     std::to_string(tensor.elements * sizeof(float)));
+                     std::to_string(tensor_bytes));
     at = tensor.end;
+    if (numbers) values_end = at;
   }
   if (at != data.size()) return corrupt(std::to_string(data.size() - at) + " bytes after the last tensor");
-  if (at / sizeof(float) > std::numeric_limits<std::uint32_t>::max()) return corrupt("more than 2^32 values");
+  if (values_end / sizeof(float) > std::numeric_limits<std::uint32_t>::max()) return corrupt("more than 2^32 values");
 
   Parameters out;
-  for (Tensor& tensor : tensors) out.add_block(std::move(tensor.name), std::move(tensor.shape));
-  if (!data.empty()) std::memcpy(out.mutable_values().data(), data.data(), data.size());
+  auto raw = std::make_unique<RawBlocks>();
+  for (Tensor& tensor : tensors) {
+    if (tensor.dtype == "F32")
+      out.add_block(std::move(tensor.name), std::move(tensor.shape));
+    else
+      raw->add(std::move(tensor.name), data.substr(tensor.begin, tensor.end - tensor.begin));
+  }
+  if (values_end != 0) std::memcpy(out.mutable_values().data(), data.data(), values_end);
+  if (raw->count() != 0) out.set_opaque(std::move(raw));
   if (!out.finite()) return Error{ErrorCode::kInvalidInput, "safetensors: a value is not finite"};
   if (metadata_out != nullptr) *metadata_out = std::move(metadata);
   return out;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/records/codec_pieces.hpp"
+#include "core/records/neuron_records.hpp"
 
 namespace weir {
 
@@ -271,27 +272,14 @@ void append_model_version(ByteBuffer& out, const ModelVersionRecord& m) {
 
 bool candidate_json(std::string_view value, ByteBuffer& out) {
   ModelVersionRecord model;
-  double loss = 0.0;
-  std::uint64_t examples = 0;
-  WireReader in(value);
-  while (in.next()) {
-    if (in.field == 1 && in.is(kBytes)) {
-      if (!decode_model_version(in.bytes(), model)) in.fail();
-    } else if (in.field == 2 && in.is(kFixed64)) {
-      loss = in.fixed<double>();
-    } else if (in.field == 3 && in.is(kVarint)) {
-      examples = in.varint();
-    } else {
-      in.skip();
-    }
-  }
-  if (!in.ok()) return false;
+  CandidateRecord candidate;
+  if (!decode_candidate(value, candidate) || !decode_model_version(candidate.model, model)) return false;
   out.append("{\"model\":");
   append_model_version(out, model);
   out.append(",\"loss\":");
-  json::append_number(out, loss);
+  json::append_number(out, candidate.loss);
   out.append(",\"examples\":");
-  append_integer(out, examples);
+  append_integer(out, candidate.examples);
   out.append('}');
   return true;
 }
@@ -330,7 +318,7 @@ bool write_value_json(Topic topic, std::string_view value, ByteBuffer& out) {
     case Topic::kCandidates: return candidate_json(value, out);
     case Topic::kMetrics: return metrics_json(value, out);
     case Topic::kSums:
-    case Topic::kCapacity: return false;
+    case Topic::kCapacity: return neuron_json(topic, value, out);
     default: break;
   }
   if (published_json(topic, value, out)) return true;

@@ -234,10 +234,13 @@ inline bool read_source(std::string_view bytes, Source& out) {
   return in.ok();
 }
 
-// --- Between the two files ---
+// --- Between the files ---
 
 // The JSON of a Protobuf value on a topic that is for you (published.cpp). False, with nothing appended, for any other topic, and
 // for bytes that are not of its message: JSON, too.
 bool published_json(Topic topic, std::string_view value, ByteBuffer& out);
+
+// The JSON of `sums` and `capacity` (neuron_records.cpp). False, with nothing appended, if malformed.
+bool neuron_json(Topic topic, std::string_view value, ByteBuffer& out);
 
 }  // namespace weir::codec

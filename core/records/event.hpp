@@ -94,7 +94,8 @@ struct ParsedRecord {
   }
 };
 
-// An event after normalisation: what a model reads.
+// An event after normalisation: what a model reads. Of one that reads hashed features: these are `indices`, any 32-bit numbers in a
+// fixed order, with values of 1, and nothing is dense.
 struct Sample {
   std::span<const float> dense;            // Scaled numbers and aggregates.
   std::span<const std::uint32_t> indices;  // Positions in the sparse block, each below its size; may repeat.

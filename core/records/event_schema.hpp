@@ -31,6 +31,10 @@ struct FieldSpec {
   // weight of 1 between them; beyond the ends it is that of the end.
   std::vector<double> knots;
   bool scaled = true;  // Numbers: whether the scaled value itself is a feature. False: only bins, knots, crosses, aggregates.
+  // Numbers, for models of hashed features (core/features/hashed_features.hpp): counted in steps of this, 0: in quarters of a standard
+  // deviation; and so many features, each twice as coarse as the one before.
+  double step = 0.0;
+  std::uint32_t levels = 1;
   // Categories: whether the one-hot itself is a feature. False: only crosses and aggregates.
   bool one_hot = true;
 };

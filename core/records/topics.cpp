@@ -13,7 +13,7 @@ const std::array<TopicTraits, kTopicCount>& topic_table() {
       {Topic::kExamples, "examples", ValueFormat::kProtobuf, "", "weir.v1.Example", "id", false},
       {Topic::kSums, "sums", ValueFormat::kProtobuf, "", "weir.v1.Sums", "neuron", false},
       {Topic::kCapacity, "capacity", ValueFormat::kProtobuf, "", "weir.v1.Capacity", "neuron", true},
-      {Topic::kCandidates, "candidates", ValueFormat::kProtobuf, "", "weir.v1.Candidate", "model", false},
+      {Topic::kCandidates, "candidates", ValueFormat::kProtobuf, "", "weir.v1.Candidate", "partition/part", true},
       {Topic::kModels, "models", ValueFormat::kProtobuf, "", "weir.v1.ModelVersion", "partition/version or block", true},
       {Topic::kMetrics, "metrics", ValueFormat::kProtobuf, "", "weir.v1.Metrics", "process", false},
       {Topic::kPredictions, "predictions", ValueFormat::kJson, "prediction.schema.json", "weir.v1.PublishedPrediction", "id", false},

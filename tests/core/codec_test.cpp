@@ -1,6 +1,7 @@
 // Goal: what codec writes is what docs/schemas and weir.proto say, and what it reads it reads as protoc's own code does.
 
 #include "core/records/codec.hpp"
+#include "core/records/neuron_records.hpp"
 
 #include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
@@ -503,6 +504,77 @@ TEST(ValueJson, RendersEveryTopicAsOneObject) {
   out.clear();
   EXPECT_FALSE(write_value_json(Topic::kExamples, "\x0a\x7f", out));
   EXPECT_TRUE(out.empty());
+}
+
+TEST(Codec, SumsCapacitiesAndCandidatesAreWhatProtocReads) {
+  NeuronSum sum{.partition = PartitionId(3), .job = 70000, .sweep = 5, .neuron = 30, .sum = -417, .n = 823, .sum_before = 5, .capacity = 4000000000U,
+                .salt = 0xffffffffU, .correct_before = 600, .correct_after = 601, .keys = 9, .votes = 40, .vote_sum = -12345678901, .rows = 2,
+                .regime = "gold", .selected_by = "explore", .accepted = true, .clamped = false, .event_time = EventTime(-7)};
+  ByteBuffer bytes, json;
+  encode_neuron_sum(sum, bytes);
+  v1::Sums sums;
+  ASSERT_TRUE(sums.ParseFromString(text_of(bytes)));
+  EXPECT_EQ(sums.partition(), 3);
+  EXPECT_EQ(sums.job(), 70000U);
+  EXPECT_EQ(sums.sum(), -417);
+  EXPECT_EQ(sums.sum_before(), 5);
+  EXPECT_EQ(sums.capacity(), 4000000000U);
+  EXPECT_EQ(sums.salt(), 0xffffffffU);
+  EXPECT_EQ(sums.vote_sum(), -12345678901);
+  EXPECT_EQ(sums.regime(), "gold");
+  EXPECT_EQ(sums.selected_by(), "explore");
+  EXPECT_TRUE(sums.accepted());
+  EXPECT_FALSE(sums.clamped());
+  EXPECT_EQ(sums.event_time_us(), -7);
+  NeuronSum back;
+  ASSERT_TRUE(decode_neuron_sum(sums.SerializeAsString(), back));
+  EXPECT_EQ(back, sum);
+  sums.set_sum(std::numeric_limits<std::int32_t>::min());
+  ASSERT_TRUE(decode_neuron_sum(sums.SerializeAsString(), back));
+  EXPECT_EQ(back.sum, std::numeric_limits<std::int32_t>::min());
+  ASSERT_TRUE(write_value_json(Topic::kSums, bytes.view(), json));
+  EXPECT_TRUE(json::is_object(json.view())) << json.view();
+  EXPECT_NE(text_of(json).find(R"({"partition":3,"job":70000,)"), std::string::npos) << json.view();
+  EXPECT_NE(text_of(json).find(R"("regime":"gold","selected_by":"explore","accepted":true,"clamped":false,"event_time":-7})"), std::string::npos);
+
+  const NeuronCapacity capacity{.partition = PartitionId(1), .neuron = 2, .job = 3, .capacity = 1500, .clamped = true, .event_time = EventTime(9)};
+  bytes.clear();
+  encode_neuron_capacity(capacity, bytes);
+  v1::Capacity oracle;
+  ASSERT_TRUE(oracle.ParseFromString(text_of(bytes)));
+  EXPECT_EQ(oracle.neuron(), 2U);
+  EXPECT_EQ(oracle.capacity(), 1500U);
+  NeuronCapacity capacity_back;
+  ASSERT_TRUE(decode_neuron_capacity(oracle.SerializeAsString(), capacity_back));
+  EXPECT_EQ(capacity_back, capacity);
+  json.clear();
+  ASSERT_TRUE(write_value_json(Topic::kCapacity, bytes.view(), json));
+  EXPECT_EQ(text_of(json), R"({"partition":1,"neuron":2,"job":3,"capacity":1500,"clamped":true,"event_time":9})");
+
+  ModelVersionRecord version;
+  version.kind = "hashtron";
+  version.version = ModelVersion(12);
+  ByteBuffer model;
+  encode_model_version(version, model);
+  bytes.clear();
+  encode_candidate({model.view(), 0.25, 40}, bytes);
+  v1::Candidate candidate;
+  ASSERT_TRUE(candidate.ParseFromString(text_of(bytes)));
+  EXPECT_EQ(candidate.model().kind(), "hashtron");
+  EXPECT_EQ(candidate.loss(), 0.25);
+  EXPECT_EQ(candidate.examples(), 40U);
+  CandidateRecord candidate_back;
+  ASSERT_TRUE(decode_candidate(bytes.view(), candidate_back));
+  EXPECT_EQ(candidate_back.model, model.view());
+
+  for (const char* bad : {"\x0a\x7f", "\x80", "\x08", "\xff\xff\xff\xff\xff\xff"}) {
+    EXPECT_FALSE(decode_neuron_sum(bad, back));
+    EXPECT_FALSE(decode_neuron_capacity(bad, capacity_back));
+    EXPECT_FALSE(decode_candidate(bad, candidate_back));
+    json.clear();
+    EXPECT_FALSE(write_value_json(Topic::kSums, bad, json));
+    EXPECT_TRUE(json.empty());
+  }
 }
 
 TEST(JsonText, KnowsAnObject) {

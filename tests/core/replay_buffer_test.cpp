@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "tests/support/map_state_reader.hpp"
 
@@ -77,6 +78,20 @@ TEST(ReplayBuffer, NamesAStateThatDoesNotFit) {
   EXPECT_EQ(code(5), "kConfig");
   reader->entries.erase(reader->entries.begin());
   EXPECT_EQ(code(4), "kCorruption");
+}
+
+TEST(ReplayBuffer, KeepsTheNewestWhereAsked) {
+  ReplayBuffer buffer(10, Rng(1), ReplayBuffer::Keep::kNewest);
+  for (int i = 0; i < 237; ++i) {
+    const auto slot = buffer.offer();
+    ASSERT_TRUE(slot.has_value());
+    buffer.put(*slot, std::to_string(i));
+    std::set<int> kept;
+    for (std::uint32_t s = 0; s < buffer.size(); ++s) kept.insert(std::stoi(std::string(buffer.at(s))));
+    ASSERT_EQ(kept.size(), std::size_t(std::min(i + 1, 10)));
+    EXPECT_EQ(*kept.begin(), std::max(0, i - 9));
+    EXPECT_EQ(*kept.rbegin(), i);
+  }
 }
 
 }  // namespace

@@ -139,5 +139,24 @@ TEST(Parameters, MarksThePagesItChanges) {
   EXPECT_FALSE(p.finite());
 }
 
+TEST(Safetensors, KeepsTensorsOfBytes) {  // Of a model that has them; those of hashtrons: hashtron_model_test.
+  std::string header = R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[3],"data_offsets":[4,7]},"b":{"dtype":"U8","shape":[0],"data_offsets":[7,7]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const std::string file = file_of(header, std::string("\0\0\x80\x3fxyz", 7));
+  const auto p = from_safetensors(file);
+  ASSERT_TRUE(p.ok()) << p.error().what;
+  EXPECT_EQ(p->size(), 1U);
+  ASSERT_EQ(p->opaque_count(), 2U);
+  ByteBuffer bytes;
+  p->opaque()->append(0, bytes);
+  EXPECT_EQ(bytes.view(), "xyz");
+  EXPECT_EQ(p->opaque()->name(1), "b");
+  EXPECT_EQ(to_safetensors(*p, {}), file);
+  const auto mixed = from_safetensors(file_of(
+      R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", std::string(8, '\0')));
+  ASSERT_FALSE(mixed.ok());
+  EXPECT_EQ(mixed.error().code, ErrorCode::kInvalidInput);
+}
+
 }  // namespace
 }  // namespace weir

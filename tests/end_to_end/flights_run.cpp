@@ -29,8 +29,8 @@ std::string id_of(const std::string& line) { return json_value(line, "id"); }
 
 }  // namespace
 
-FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count) {
-  const auto shipped = project_directory() / "data" / "flights";
+FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count, const std::string& stream) {
+  const auto shipped = project_directory() / "data" / stream;
   FlightFiles out;
   out.event_lines = gunzip_lines(shipped / "events.jsonl.gz", count);
   std::set<std::string> ids;
@@ -71,7 +71,7 @@ FlightsRun::FlightsRun(std::filesystem::path data_directory, const FlightFiles& 
 }
 
 std::vector<std::string> FlightsRun::arguments(const std::string& command, const std::vector<std::string>& more) const {
-  std::vector<std::string> out = {command, (project_directory() / "configs" / "flights.yaml").string(), "--data", data.string()};
+  std::vector<std::string> out = {command, (project_directory() / "configs" / (config + ".yaml")).string(), "--data", data.string()};
   for (const std::string& setting : settings) out.insert(out.end(), {"--set", setting});
   out.insert(out.end(), more.begin(), more.end());
   return out;

@@ -19,8 +19,9 @@ struct FlightFiles {
   std::vector<std::string> outcome_lines;  // Those of the events above, in the order in which they came.
 };
 
-// Writes the first `count` flights and their outcomes to events.jsonl and outcomes.jsonl in `directory`.
-FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count);
+// Writes the first `count` flights (or events of another stream in data/) and their outcomes to events.jsonl and outcomes.jsonl in
+// `directory`.
+FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count, const std::string& stream = "flights");
 
 void write_file(const std::filesystem::path& path, const std::string& text);
 std::string read_file(const std::filesystem::path& path);
@@ -30,6 +31,7 @@ std::string joined(const std::vector<std::string>& lines);  // Each with a newli
 struct FlightsRun {
   std::filesystem::path data;
   std::vector<std::string> settings;
+  std::string config = "flights";  // configs/NAME.yaml
 
   FlightsRun(std::filesystem::path data, const FlightFiles& files, std::vector<std::string> more = {});
   std::vector<std::string> arguments(const std::string& command, const std::vector<std::string>& more = {}) const;

@@ -46,7 +46,7 @@ const FlightFiles& many_flights() {
 
 // The brokers do retention, and there are no backups.
 bool is_passed_on_kafka(std::string_view point) {
-  return !point.starts_with("retention.") && !point.starts_with("backup.") && !point.starts_with("training.");
+  return !point.starts_with("retention.") && !point.starts_with("backup.") && !point.starts_with("training.") && !point.starts_with("job.");
 }
 // Where the pipeline brings the lines into its topics itself, their offsets depend on its transactions.
 bool needs_followed_files(std::string_view point) { return point.starts_with("source."); }

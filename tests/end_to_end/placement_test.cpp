@@ -171,5 +171,46 @@ TEST_F(Placement, EachPartitionsModelMayBeLearntElsewhereToo) {
   part("").expect_verified();
 }
 
+// Trainer, sum cache with capacity control, and promotion there, inference here.
+TEST_F(Placement, ANetworkOfHashtronsIsLearntElsewhereAndComesThroughAKill) {
+  delete_kafka_topics("hashtron.");
+  const FlightFiles files = cut_flights(directory_.path(), 2'400, "hashtron");
+  const auto chain = [&](const std::string& name) {
+    std::vector<std::string> sets = {"log.kind=kafka", "log.brokers=" + kafka_brokers(), "sources.logs.files=[]", "sources.outcomes.files=[]",
+                                     "learning=free", "order=arrival", "trainer.hashtron.every=3"};
+    if (!name.empty()) sets.push_back("placement.run=[" + name + "]");
+    FlightsRun run(directory_ / ("hashtron " + name), files, std::move(sets));
+    run.config = "hashtron";
+    return run;
+  };
+  const FlightsRun inference = chain("inference"), learning = chain("learning");
+  const auto serving = start(inference);
+  auto learner = start(learning);
+  wait_until_running(inference);
+  wait_until_running(learning);
+  FlightsFeed feed(files, directory_.path());
+  const auto give_and_judge = [&] {
+    feed.give(inference.data, 200);
+    const std::uint64_t examples = wait_for_answers(inference, feed);
+    EXPECT_TRUE(wait_until([&] {
+      return records_of_tasks(learning.data, "learning") >= examples && records_of_tasks(learning.data, "promotion") >= examples;
+    }));
+  };
+  for (int i = 0; i < 5; ++i) give_and_judge();
+  learner->send_signal(SIGKILL);
+  EXPECT_EQ(learner->wait(), (ExitStatus{-1, SIGKILL}));
+  learner = start(learning);
+  wait_until_running(learning);
+  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) {
+    feed.give(inference.data, 200);
+    wait_for_answers(inference, feed);
+  }
+  EXPECT_GT(version_served(inference, "0"), 0u);
+  for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(inference.data, topic).size(), 0u) << topic;
+  stop(*learner);
+  stop(*serving);
+  chain("").expect_verified();
+}
+
 }  // namespace
 }  // namespace weir

@@ -409,7 +409,7 @@ TEST(ConfigPrint, LeavesOutOutcomesWhereTheLinesCarryTheirLabel) {
 }
 
 TEST(ConfigPrint, GivesTheSameConfigAgain) {
-  for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml", "bench/peers/weir.yaml"}) {
+  for (const char* name : {"configs/reference.yaml", "configs/flights.yaml", "configs/flights_early.yaml", "configs/hashtron.yaml", "configs/flights_hashtron.yaml", "bench/peers/weir.yaml"}) {
     const ConfigCheck first = parse_config(file_text(source_path(name)), name, {"schema.logs.key=\"a: b\\\"\\t#\"", "retention={logs: {age: 1 h, bytes: 3}}", "placement.pin=[1, 0]", "idle_timeout=3 s", "topics.logs=x", "topics.format=protobuf", "topics.alerts.format=json"});
     ASSERT_TRUE(first.ok()) << first.text();
     const std::string printed = to_yaml(first.config);
@@ -422,6 +422,25 @@ TEST(ConfigPrint, GivesTheSameConfigAgain) {
     EXPECT_EQ(second.config.retention, first.config.retention);
     EXPECT_EQ(second.config.formats, first.config.formats);
   }
+}
+
+TEST(PipelineConfig, NamesWhatDoesNotFitANetworkOfHashtrons) {
+  const auto text = [](std::vector<std::string> sets) { return parse_config(kSmall, "small.yaml", sets).text(); };
+  EXPECT_EQ(text({"model={kind: hashtron}"}), "");
+  const std::string layers = "model={kind: hashtron, layers: [{neurons: 4, premodulo: 8, combiner: {kind: majority_pool, width: 4, window_width: 2}}, {neurons: ";
+  EXPECT_EQ(text({layers + "1}]}"}), "");
+  EXPECT_NE(text({layers + "2}]}"}).find("model.layers: found 2 neurons in the last layer; expected one: labels are 0 and 1"), std::string::npos) << text({layers + "2}]}"});
+  EXPECT_NE(text({"model={kind: hashtron, layers: [{neurons: 4}, {neurons: 1}]}"}).find("no combiner behind it"), std::string::npos);
+  EXPECT_NE(text({"model={kind: hashtron, layers: [{neurons: 4, combiner: {kind: majority_pol}}, {neurons: 1}]}"}).find("Did you mean 'majority_pool'?"), std::string::npos);
+  EXPECT_NE(text({"model={kind: hashtron}", "trainer={replay: {capacity: 10}}"}).find("at least samples_min"), std::string::npos);
+  EXPECT_NE(text({"model={kind: hashtron, initial_bias: 1}"}).find("warning: model.initial_bias"), std::string::npos);
+  EXPECT_NE(text({"trainer={hashtron: {jobs: 2}}"}).find("warning: trainer.hashtron"), std::string::npos);
+  EXPECT_NE(text({"model={layers: [{neurons: 1}]}"}).find("warning: model.layers"), std::string::npos);
+  EXPECT_NE(text({"model={kind: hashtron}", "trainer={hashtron: {capacity: {smoothing: [0, 1, 1]}}}"}).find("trainer.hashtron.capacity.smoothing"), std::string::npos);
+  const ConfigCheck literal = parse_config(kSmall, "small.yaml", {"model={kind: hashtron}", "trainer={hashtron: {literal: true}}"});
+  ASSERT_TRUE(literal.ok()) << literal.text();
+  EXPECT_TRUE(literal.config.trainer.hashtron.backward.accept_always);
+  EXPECT_EQ(parse_config(to_yaml(literal.config), "printed").config.trainer, literal.config.trainer);
 }
 
 TEST(PipelineConfig, SaysHowProcessesShareThePartitions) {

@@ -47,6 +47,24 @@ TEST(Topology, FreeLearningHasATaskForEachPartition) {
             "inference/0: logs/0 outcomes/0 models/0; inference/1: logs/1 outcomes/1 models/1; learning/0: examples/0; learning/1: examples/1");
 }
 
+TEST(Topology, NetworksOfHashtronsLearnFreeInThreeTasks) {
+  const std::vector<std::string> sets = {"log.partitions=2", "learning=free", "model.kind=hashtron"};
+  const PipelineConfig config = config_of(sets);
+  EXPECT_EQ(text_of(plan_of(config)),
+            "inference/0: logs/0 outcomes/0 models/0; inference/1: logs/1 outcomes/1 models/1; "
+            "learning/0: examples/0 capacity/0; capacity/0: sums/0; promotion/0: examples/0 candidates/0; "
+            "learning/1: examples/1 capacity/1; capacity/1: sums/1; promotion/1: examples/1 candidates/1");
+  for (const TaskPlan& task : plan_of(config).tasks)  // Feedback is never waited for.
+    for (const InputPlan& input : task.inputs)
+      EXPECT_EQ(input.waited, input.input != InputId::kModels && input.input != InputId::kCapacity && input.input != InputId::kCandidates);
+  EXPECT_EQ(text_of(plan_of(config_of({"model.kind=hashtron"}))), "inference/0: logs/0 outcomes/0");
+  std::vector<std::string> shared = sets;
+  shared.push_back("model.shared=true");
+  EXPECT_EQ(text_of(plan_of(config_of(shared))),
+            "inference/0: logs/0 outcomes/0 models/0; inference/1: logs/1 outcomes/1 models/0; learning/0: examples/0 examples/1 capacity/0; "
+            "capacity/0: sums/0; promotion/0: examples/0 examples/1 candidates/0");
+}
+
 TEST(Topology, ASharedModelIsLearntByOneTaskFromTheExamplesOfAll) {
   const RuntimePlan plan = plan_of(config_of({"log.partitions=3", "learning=free", "model.shared=true"}));
   EXPECT_EQ(text_of(plan),
