@@ -24,6 +24,9 @@ struct RuntimePlan {
   std::string process;                  // Its name in the membership, for errors.
   int restarts_max = 5;                                   // Of one task, without a commit between them.
   Duration restart_backoff = std::chrono::milliseconds(50);  // Doubled at each restart.
+  // A member that its group has given up, or whose name another one has taken, hears it with its next heartbeat.
+  Duration group_tells_within = std::chrono::seconds(1);
+  int fencings_max = 3;  // Of one task, within a minute of each other, that do not end the process where the group gives it the task.
   // Called every `monitor_interval` on a thread of its own, where it may wait: retention, backups. Errors are warnings.
   std::function<Result<void>(const TaskStatuses&)> maintain;
   // Called after it (both are set, or none): whether what the tasks stand on is still as it was. kUnavailable is a warning, any

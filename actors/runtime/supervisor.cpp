@@ -14,6 +14,7 @@ using Child = SupervisorState::Child;
 using Role = SupervisorState::Role;
 
 constexpr Duration kStandbyBackoff = std::chrono::seconds(1);
+constexpr std::int64_t kFencingsEverNs = 60'000'000'000;  // Those before are forgotten.
 
 // Errors that another start can mend; the others name something that stays wrong until somebody changes it.
 bool worth_a_restart(const Error& error) { return error.code == ErrorCode::kUnavailable; }
@@ -56,8 +57,11 @@ class Supervisor {
   }
 
   void restart(std::size_t index) {
-    Child& child = self_->state.children[index];
-    if (!self_->state.stopping && child.backing_off) start(index);
+    const auto& state = self_->state;
+    const Child& child = state.children[index];
+    if (state.stopping) return;
+    if (child.backing_off) start(index);
+    else if (child.fenced && !state.rebalancing) claim(index);
   }
 
   void fail(Error error) {
@@ -100,7 +104,7 @@ class Supervisor {
     Child& child = self_->state.children[index];
     const Role before = std::exchange(child.wanted, role);
     if (role == before) {
-      if (child.fenced) fail(child);  // Still ours, and somebody else has it.
+      if (child.fenced) claim(index);
       return;
     }
     if (child.running > 0) {  // The next one begins where this one ends.
@@ -108,6 +112,21 @@ class Supervisor {
       return end_run(child);
     }
     take_role(index);
+  }
+
+  // A fenced task that is this process's by the group's word: a former owner had begun to start it and was late. Again and again
+  // it is somebody whom the group does not know.
+  void claim(std::size_t index) {
+    Child& child = self_->state.children[index];
+    const std::int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns - child.fenced_ns > kFencingsEverNs) child.fencings = 0;
+    child.fenced_ns = now_ns;
+    if (child.fencings == plan_.fencings_max) return fail(child);
+    ++child.fencings;
+    child.fenced = false;
+    ++child.status->restarts;
+    child.status->warn("task '" + child.label() + "' was fenced and, as it is still this process's, started again: " + child.failure->what);
+    start(index);
   }
 
   // REQUIRES: nothing of the child runs.
@@ -212,8 +231,10 @@ class Supervisor {
       if (!state.stopping) tell_readers_of(child);
       return finish_if_done();
     }
-    if (child.failure->code == ErrorCode::kFenced && state.rebalancing && !state.lost && !state.stopping) {
+    if (child.failure->code == ErrorCode::kFenced && plan_.membership != nullptr && !state.lost && !state.stopping) {
       child.fenced = true;  // The new owner was quicker than the word that there is one?
+      child.status->phase = TaskPhase::kStarting;
+      if (!state.rebalancing) self_->delayed_send(self_, plan_.group_tells_within, restart_atom::value, static_cast<std::uint64_t>(index));
       return;
     }
     if (child.status->commits.load() != child.commits_at_start) child.restarts = 0;

@@ -51,7 +51,9 @@ struct SupervisorState {
     bool leaving = false;                   // This run was told to end, as another role is wanted.
     bool backing_off = false;               // Will be started again.
     std::optional<Error> failure;
-    bool fenced = false;                    // Has ended; the next assignment tells whether rightly.
+    bool fenced = false;                    // Has ended; the group tells whether rightly.
+    int fencings = 0;                       // After which it was started again, lately;
+    std::int64_t fenced_ns = 0;             // the last time.
     bool ended = false;
     int restarts = 0;                       // Since the last commit.
     std::uint64_t commits_at_start = 0;
