@@ -1,6 +1,16 @@
 #include "storage/changelog_bundle.hpp"
 
 namespace weir {
+namespace {
+
+constexpr unsigned char kEnds = 1, kAnew = 2;
+
+}  // namespace
+
+void append_piece_head(bool ends, std::optional<std::uint64_t> anew, ByteBuffer& out) {
+  out.append(static_cast<char>((ends ? kEnds : 0) | (anew ? kAnew : 0)));
+  if (anew) out.append_varint(*anew);
+}
 
 void append_change(std::string_view key, std::string_view value, bool erased, ByteBuffer& run) {
   run.append_varint(key.size());
@@ -38,10 +48,20 @@ bool read_changes(std::string_view run, const std::function<void(std::string_vie
 
 }  // namespace
 
-bool BundleReader::take(std::string_view value, const std::function<void(std::string_view, std::string_view, bool)>& fn) {
-  if (value.empty() || static_cast<unsigned char>(value.front()) > 1) return false;
-  const bool ends = value.front() == 1;
+bool BundleReader::take(std::string_view value, std::uint64_t known, const std::function<void(std::string_view, std::string_view, bool)>& fn) {
+  if (value.empty()) return false;
+  const auto head = static_cast<unsigned char>(value.front());
+  if (head > (kEnds | kAnew)) return false;
+  const bool ends = (head & kEnds) != 0;
   value.remove_prefix(1);
+  unfinished_ = !ends;
+  if ((head & kAnew) != 0) {
+    ByteReader reader(value);
+    const std::uint64_t kept = reader.varint();
+    if (!reader.ok()) return false;
+    if (kept <= known) return true;
+    value = reader.rest();
+  }
   if (ends && run_.empty()) return read_changes(value, fn);  // The usual case: one piece, read where it is.
   run_.append(value);
   if (!ends) return true;

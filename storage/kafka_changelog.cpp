@@ -58,6 +58,11 @@ void encode(const ChangelogTaskEntry& entry, ByteBuffer& out) {
   append_attempts(entry.attempts, out);
   for (const std::uint64_t value : {entry.bundles.oldest, entry.bundles.next, entry.bundles.bytes, entry.bundles.live_bytes}) out.append_varint(value);
   append_positions(entry.positions, out);
+  const ChangelogRewrite& rewrite = entry.bundles.rewrite;
+  if (!rewrite.running) return;
+  out.append(rewrite.whole ? '\1' : '\0');
+  for (const std::uint64_t value : {rewrite.until, rewrite.live_bytes, rewrite.bytes_since}) out.append_varint(value);
+  out.append_varint_bytes(rewrite.from);
 }
 
 bool decode(std::string_view body, ChangelogTaskEntry& entry) {
@@ -66,13 +71,23 @@ bool decode(std::string_view body, ChangelogTaskEntry& entry) {
   entry.last_commit = CommitId(reader.varint());
   if (!read_attempts(reader, entry.attempts)) return false;
   for (std::uint64_t* value : {&entry.bundles.oldest, &entry.bundles.next, &entry.bundles.bytes, &entry.bundles.live_bytes}) *value = reader.varint();
-  return read_positions(reader, entry.positions) && reader.finished();
+  if (!read_positions(reader, entry.positions)) return false;
+  ChangelogRewrite& rewrite = entry.bundles.rewrite;
+  rewrite = {};
+  if (reader.finished()) return true;
+  rewrite.running = true;
+  const auto whole = reader.fixed<std::uint8_t>();
+  rewrite.whole = whole == 1;
+  for (std::uint64_t* value : {&rewrite.until, &rewrite.live_bytes, &rewrite.bytes_since}) *value = reader.varint();
+  rewrite.from = std::string(reader.varint_bytes());
+  return whole <= 1 && reader.finished();
 }
 
 void encode(const LocalStamp& stamp, ByteBuffer& out) {
   out.append_varint_bytes(stamp.cluster);
   out.append_varint(static_cast<std::uint64_t>(stamp.next.value));
   out.append_fixed(stamp.time_us);
+  out.append_varint(stamp.bundles);
 }
 
 bool decode(std::string_view body, LocalStamp& stamp) {
@@ -80,6 +95,7 @@ bool decode(std::string_view body, LocalStamp& stamp) {
   stamp.cluster = std::string(reader.varint_bytes());
   stamp.next = Offset(static_cast<std::int64_t>(reader.varint()));
   stamp.time_us = reader.fixed<std::int64_t>();
+  stamp.bundles = reader.finished() ? 0 : reader.varint();  // Older ones end before it.
   return reader.finished();
 }
 

@@ -7,7 +7,8 @@
 // bodies, and under '!' the stamp: how much of which changelog it holds.
 //
 // A bundle is never written again; the changelog forgets the oldest ones once every key that is still there has been written
-// into a later one. Oldest first: what a bundle erases may stand in older ones only.
+// into a later one. Oldest first: what a bundle erases may stand in older ones only. How far that has come is in the task entry:
+// it goes on after a restart.
 
 #include <array>
 #include <cstdint>
@@ -36,12 +37,24 @@ void append_sealed(std::string_view key, std::string_view body, ByteBuffer& out)
 // The body. kCorruption or kVersion; `where` names the partition.
 Result<std::string_view> unseal_changelog(std::string_view key, std::string_view value, std::string_view where);
 
+// All state written anew, a part with each commit, in place of the bundles before `until`.
+struct ChangelogRewrite {
+  bool running = false;
+  bool whole = false;             // All is written; old bundles are left to erase.
+  std::uint64_t until = 0;
+  std::string from;               // The first key not yet written.
+  std::uint64_t live_bytes = 0;   // Written so far.
+  std::uint64_t bytes_since = 0;  // Of the bundles from `until` on, about.
+  bool operator==(const ChangelogRewrite&) const = default;
+};
+
 // Which bundles the changelog holds.
 struct ChangelogBundles {
   std::uint64_t oldest = 0;      // Those before it are erased.
   std::uint64_t next = 0;        // The first number not given.
   std::uint64_t bytes = 0;       // Of those from `oldest` on, about.
   std::uint64_t live_bytes = 0;  // Of the state, when it was last written anew.
+  ChangelogRewrite rewrite;
   bool operator==(const ChangelogBundles&) const = default;
 };
 
@@ -65,6 +78,7 @@ struct LocalStamp {
   std::string cluster;        // Of the brokers.
   Offset next;                // Everything before it is in the local store.
   std::int64_t time_us = 0;   // When that was written.
+  std::uint64_t bundles = 0;  // Those before it are in the local store wholly; fewer where it is being filled from nothing.
 };
 void encode(const LocalStamp& stamp, ByteBuffer& out);
 bool decode(std::string_view body, LocalStamp& stamp);

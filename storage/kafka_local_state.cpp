@@ -1,14 +1,15 @@
 #include "storage/kafka_local_state.hpp"
 
 #include <algorithm>
-#include <map>
 
+#include "core/base/check.hpp"
 #include "core/base/hash.hpp"
 
 namespace weir {
 namespace {
 
 constexpr std::size_t kSlotsMin = 1024;
+constexpr std::size_t kScanPiece = 256;
 constexpr std::size_t kWipeBytes = 4u << 20;  // Of the keys that one write erases.
 
 // To those that are written.
@@ -83,8 +84,7 @@ std::optional<ChangeMap::Change> KafkaLocalState::find(std::string_view key) con
   return older_.find(key);
 }
 
-Result<void> KafkaLocalState::commit(std::string_view stamp_key, std::string_view stamp) {
-  transaction_.state.put("", stamp_key, stamp);
+Result<void> KafkaLocalState::commit() {
   const auto stored = store_->commit(transaction_);
   if (!stored.ok()) return stored.error();
   return {};
@@ -92,29 +92,41 @@ Result<void> KafkaLocalState::commit(std::string_view stamp_key, std::string_vie
 
 Result<void> KafkaLocalState::write(std::string_view stamp_key, std::string_view stamp) {
   transaction_.clear();
-  older_.for_each([&](const ChangeMap::Change& change) {
-    if (!newer_.find(change.key)) add(change, transaction_.state);
-  });
+  for (; older_written_ < older_.size(); ++older_written_)
+    if (const auto change = older_.at(older_written_); !newer_.find(change.key)) add(change, transaction_.state);
   newer_.for_each([&](const ChangeMap::Change& change) { add(change, transaction_.state); });
-  TRY(commit(stamp_key, stamp));
+  transaction_.state.put("", stamp_key, stamp);
+  TRY(commit());
   std::lock_guard lock(mutex_);  // Only now: who does not find a change here any more finds it in the store.
   newer_.clear();
   older_.clear();
+  older_written_ = 0;
   return {};
 }
 
-Result<void> KafkaLocalState::write_older(std::string_view stamp_key, std::string_view stamp) {
-  if (!older_.empty()) {
-    transaction_.clear();
-    older_.for_each([&](const ChangeMap::Change& change) {
-      if (!newer_.find(change.key)) add(change, transaction_.state);
-    });
-    TRY(commit(stamp_key, stamp));
+Result<void> KafkaLocalState::write_older(std::size_t bytes, std::string_view stamp_key, std::string_view stamp) {
+  transaction_.clear();
+  for (; older_written_ < older_.size() && bytes > 0; ++older_written_) {
+    const auto change = older_.at(older_written_);
+    if (newer_.find(change.key)) continue;
+    add(change, transaction_.state);
+    bytes -= std::min(bytes, change.key.size() + change.value.size());
   }
+  const bool ends = older_written_ == older_.size();
+  if (ends) transaction_.state.put("", stamp_key, stamp);
+  if (transaction_.state.empty()) return {};
+  TRY(commit());
+  if (!ends) return {};
   std::lock_guard lock(mutex_);
   older_.clear();
-  std::swap(newer_, older_);
+  older_written_ = 0;
   return {};
+}
+
+void KafkaLocalState::age() {
+  CHECK(older_.empty());
+  std::lock_guard lock(mutex_);
+  std::swap(newer_, older_);
 }
 
 Result<void> KafkaLocalState::wipe() {
@@ -122,6 +134,7 @@ Result<void> KafkaLocalState::wipe() {
     std::lock_guard lock(mutex_);
     newer_.clear();
     older_.clear();
+    older_written_ = 0;
   }
   for (;;) {
     transaction_.clear();
@@ -130,8 +143,7 @@ Result<void> KafkaLocalState::wipe() {
       return transaction_.state.bytes() < kWipeBytes;
     }));
     if (transaction_.state.empty()) return {};
-    const auto stored = store_->commit(transaction_);
-    if (!stored.ok()) return stored.error();
+    TRY(commit());
   }
 }
 
@@ -175,32 +187,50 @@ Result<void> KafkaLocalState::get_many(std::span<const std::string_view> keys, s
   return {};
 }
 
+std::vector<KafkaLocalState::Changed> KafkaLocalState::first_changed(std::string_view prefix, std::string_view from, std::size_t count) const {
+  std::vector<Changed> out;
+  std::lock_guard lock(mutex_);
+  std::vector<ChangeMap::Change> all;
+  const auto take = [&](const ChangeMap::Change& change) {
+    if (change.key.starts_with(prefix) && change.key >= from) all.push_back(change);
+  };
+  newer_.for_each(take);
+  older_.for_each([&](const ChangeMap::Change& change) {
+    if (change.key.starts_with(prefix) && change.key >= from && !newer_.find(change.key)) all.push_back(change);
+  });
+  const auto by_key = [](const ChangeMap::Change& a, const ChangeMap::Change& b) { return a.key < b.key; };
+  const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()));
+  std::partial_sort(all.begin(), end, all.end(), by_key);
+  for (auto at = all.begin(); at != end; ++at)
+    out.push_back({std::string(at->key), at->erased ? std::nullopt : std::optional(std::string(at->value))});
+  return out;
+}
+
+// Piece by piece, for a caller whom a few are enough: what waits is copied, as it changes meanwhile. The store is looked at after
+// that: what has left the waiting ones by then is there.
 Result<void> KafkaLocalState::scan_from(std::string_view prefix, std::string_view from,
                                         const std::function<bool(std::string_view, std::string_view)>& fn) const {
-  std::map<std::string, std::optional<std::string>> changed;  // In key order; without a value: erased.
-  {
-    std::lock_guard lock(mutex_);
-    for (const ChangeMap* part : {&older_, &newer_})
-      part->for_each([&](const ChangeMap::Change& change) {
-        if (!change.key.starts_with(prefix) || change.key < from) return;
-        changed[std::string(change.key)] = change.erased ? std::nullopt : std::optional(std::string(change.value));
-      });
+  std::string begin(from);
+  for (std::size_t count = kScanPiece;; count *= 4) {
+    const std::vector<Changed> changed = first_changed(prefix, begin, count);
+    const bool last = changed.size() < count;
+    auto next = changed.begin();
+    bool more = true;
+    const auto give_changed = [&] {
+      if (next->value) more = fn(next->key, *next->value);
+      ++next;
+    };
+    TRY(state_->scan_from(prefix, begin, [&](std::string_view key, std::string_view value) {
+      while (more && next != changed.end() && next->key < key) give_changed();
+      if (!more || (!last && next == changed.end())) return false;
+      if (next != changed.end() && next->key == key) give_changed();
+      else more = fn(key, value);
+      return more;
+    }));
+    while (more && next != changed.end()) give_changed();
+    if (!more || last) return {};
+    begin = changed.back().key + '\0';
   }
-  auto next = changed.begin();
-  bool more = true;
-  const auto give_changed = [&] {
-    if (next->second) more = fn(next->first, *next->second);
-    ++next;
-  };
-  TRY(state_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) {
-    while (more && next != changed.end() && next->first < key) give_changed();
-    if (!more) return false;
-    if (next != changed.end() && next->first == key) give_changed();
-    else more = fn(key, value);
-    return more;
-  }));
-  while (more && next != changed.end()) give_changed();
-  return {};
 }
 
 Result<void> KafkaLocalState::scan_written(std::string_view prefix, std::string_view from,

@@ -2,7 +2,7 @@
 // A task's copy of its changelog in this process: the local store, and before it the newest changes, in memory.
 //
 // What the changelog has committed need not be written here at once: a store that lags is filled up from its stamp on. So
-// changes wait until there are many, in two parts: the older one is written when the newer one is full, without what has been
+// changes wait until there are many, in two parts: the older one is written while the newer one fills, without what has been
 // overwritten or erased in the meantime. That part is right without it: who begins at its stamp meets the newer changes again. A
 // row that waits for its outcome for less than that costs the store one small write in place of three. Internal to the kafka_*
 // files.
@@ -41,6 +41,9 @@ class ChangeMap {
     for (const Entry& entry : entries_) fn(change_of(entry));
   }
   bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  // In that order. REQUIRES: i < size().
+  Change at(std::size_t i) const { return change_of(entries_[i]); }
   std::size_t bytes() const { return bytes_.size(); }  // Overwritten ones included.
   void clear();
 
@@ -76,11 +79,16 @@ class KafkaLocalState final : public StateReader {
   // `prefix`: before every key.
   void apply(const StateChanges& changes, std::string_view prefix = {});
   bool waits() const { return !newer_.empty() || !older_.empty(); }
+  bool older_waits() const { return !older_.empty(); }
   std::size_t newer_bytes() const { return newer_.bytes(); }
+  std::size_t bytes() const { return newer_.bytes() + older_.bytes(); }
   // Writes all that waits, and `stamp` under its key, in one piece.
   Result<void> write(std::string_view stamp_key, std::string_view stamp);
-  // Writes the older part, and its stamp with it; the newer one takes its place. REQUIRES: `stamp` tells where that part ended.
-  Result<void> write_older(std::string_view stamp_key, std::string_view stamp);
+  // Writes about so many bytes more of the older part, and at its end its stamp: then nothing of it waits. Whoever dies in between
+  // finds keys that are newer than the stamp. REQUIRES: `stamp` tells where that part ended.
+  Result<void> write_older(std::size_t bytes, std::string_view stamp_key, std::string_view stamp);
+  // The newer part becomes the older one. REQUIRES: !older_waits().
+  void age();
   // Erases everything.
   Result<void> wipe();
 
@@ -94,13 +102,20 @@ class KafkaLocalState final : public StateReader {
   CommitId visible() const override { return state_->visible(); }
 
  private:
+  struct Changed {
+    std::string key;
+    std::optional<std::string> value;  // None: erased.
+  };
+  // Of what waits, in key order, so many at most.
+  std::vector<Changed> first_changed(std::string_view prefix, std::string_view from, std::size_t count) const;
   std::optional<ChangeMap::Change> find(std::string_view key) const;  // Of what waits. REQUIRES: the mutex, or the committer.
-  Result<void> commit(std::string_view stamp_key, std::string_view stamp);
+  Result<void> commit();
 
   const std::unique_ptr<TaskStore> store_;
   const std::shared_ptr<const StateReader> state_;
   mutable std::mutex mutex_;
   ChangeMap newer_, older_;   // Changed under the mutex; the committer reads them without.
+  std::size_t older_written_ = 0;  // Changes.
   Transaction transaction_;   // Of write() and wipe().
 };
 

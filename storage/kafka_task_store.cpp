@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -15,9 +16,11 @@ namespace weir {
 namespace {
 
 // Changes that wait to be written into the local store, up to twice that: they are read again after a kill.
-constexpr std::size_t kLocalBytes = 12u << 20;
+constexpr std::size_t kLocalBytes = 8u << 20;
+constexpr std::size_t kLocalBytesRead = 4 * kLocalBytes;          // So many while the changelog is read: a restart does not wait for them.
+constexpr std::size_t kLocalSlice = 64u << 10;                    // See store_local_if_due().
 constexpr Duration kLocalEvery = std::chrono::seconds(30);        // Or so long, where little changes.
-constexpr std::uint64_t kRewriteCommits = 256;                    // See rewrite_some().
+constexpr std::uint64_t kRewriteCommits = 4096;                   // See rewrite_some().
 constexpr std::uint64_t kBundlesErasedMax = 1000;                 // By one commit.
 constexpr int kUnknownMax = 5;                    // Outcomes of one commit in a row that the changelog had to tell.
 constexpr std::size_t kForgottenMax = 1000;       // Order entries erased by one commit.
@@ -98,9 +101,16 @@ class KafkaTaskStore final : public TaskStore {
   Result<Recovered> recover() override {
     owner_ = 0;
     TRY(make_changelog());
-    if (!read_only()) TRY(transactions_.fence());
+    // Where a killed owner's transaction has to be ended the client asks again after half a second only (its timer for producer
+    // ids, which no setting changes): what is committed until then is read meanwhile.
+    std::future<Result<void>> fenced;
+    if (!read_only()) fenced = std::async(std::launch::async, [this] { return transactions_.fence(); });
     TRY(damage_(open_local()));
     TRY(catch_up());
+    if (!read_only()) {
+      TRY(fenced.get());
+      TRY(catch_up());
+    }
     if (!read_only()) TRY(take_over());
     last_commit_->store(entry_.last_commit.value, std::memory_order_release);
     return Recovered{entry_.last_commit, entry_.positions, std::make_shared<KafkaState>(local_, last_commit_, damage_), entry_.attempts};
@@ -126,6 +136,7 @@ class KafkaTaskStore final : public TaskStore {
     const auto now = std::chrono::steady_clock::now();
     if (batch == nullptr) {
       followed_end_ = follower_->position();
+      if (!bundle_.unfinished()) stamp_.bundles = entry_.bundles.next;
     } else if (now - end_asked_ >= kAskEndEvery) {
       end_asked_ = now;
       followed_end_ = follower_->end();
@@ -221,10 +232,12 @@ class KafkaTaskStore final : public TaskStore {
     }
     stamp_ = {};
     entry_ = {};
+    bundles_written_ = 0;
     std::string body;
     TRY_ASSIGN(const bool stamped, local_->get(kLocalStamp, body));
     if (!stamped) return {};
     if (!decode(body, stamp_)) return malformed("the stamp");
+    bundles_written_ = stamp_.bundles;
     TRY_ASSIGN(const bool known, local_->get(kChangelogTask, body));
     if (known && !decode(body, entry_)) return malformed("the task entry");
     return {};
@@ -248,33 +261,45 @@ class KafkaTaskStore final : public TaskStore {
     restored_.clear();
     TRY_ASSIGN(const auto marks, core_->admin->watermarks(changelog_, spec_.partition));
     TRY(check_stamp(marks));
-    if (stamp_.next >= marks.end) return {};
-    TRY_ASSIGN(const auto reader, make_kafka_reader(*core_, changelog_, spec_.partition, stamp_.next, nullptr));
-    while (reader->position() < marks.end) {
-      TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));  // Waits until there is a record, or none before the end.
-      if (batch == nullptr) continue;
-      TRY(take(*batch));
-      TRY(keep(reader->position()));
+    if (stamp_.next < marks.end) {
+      TRY_ASSIGN(const auto reader, make_kafka_reader(*core_, changelog_, spec_.partition, stamp_.next, nullptr));
+      while (reader->position() < marks.end) {
+        TRY_ASSIGN(const auto batch, reader->poll(Duration::zero()));  // Waits until there is a record, or none before the end.
+        if (batch == nullptr) continue;
+        TRY(take(*batch));
+        TRY(keep(reader->position(), kLocalBytesRead));
+      }
+      if (bundle_.unfinished()) return Error{ErrorCode::kCorruption, where() + ": a commit's changes end in the middle"};
+      TRY(keep(reader->position(), kLocalBytesRead));
     }
-    if (bundle_.unfinished()) return Error{ErrorCode::kCorruption, where() + ": a commit's changes end in the middle"};
-    TRY(keep(reader->position()));
-    return store_local();
+    stamp_.bundles = entry_.bundles.next;
+    // What waits must be newer than the bundles that a rewrite is in place of.
+    if (entry_.bundles.rewrite.running && bundles_written_ < entry_.bundles.rewrite.until) TRY(store_local());
+    return {};
   }
 
   // What was taken up to there, to the local state. Changes of a commit that have not ended wait for the rest.
-  Result<void> keep(Offset next) {
+  Result<void> keep(Offset next, std::size_t limit = kLocalBytes) {
     if (bundle_.unfinished()) return {};
     stamp_.next = next;
+    const std::size_t bytes = restored_.bytes();
     local_->apply(restored_);
     restored_.clear();
-    return store_local_if_due();
+    return store_local_if_due(bytes, limit);
   }
-  Result<void> store_local_if_due() {
+  // The older part of what waits goes out while the second half of the newer one comes, a slice with each commit, which has just
+  // added `bytes`: much of it has been erased by then, and no commit waits for all of it.
+  Result<void> store_local_if_due(std::size_t bytes, std::size_t limit = kLocalBytes) {
     const std::int64_t now_us = core_->options.clock->wall_us();
-    if (local_->newer_bytes() < kLocalBytes && now_us - stamp_.time_us < kLocalEvery.count()) return {};
-    body_.clear();
-    encode(stamp_older_, body_);
-    TRY(damage_(local_->write_older(kLocalStamp, body_.view())));
+    const bool late = now_us - stamp_.time_us >= kLocalEvery.count();
+    if (local_->older_waits() && (late || local_->bytes() > limit + limit / 2)) {
+      body_.clear();
+      encode(stamp_older_, body_);
+      TRY(damage_(local_->write_older(4 * bytes + kLocalSlice, kLocalStamp, body_.view())));
+      if (!local_->older_waits()) bundles_written_ = stamp_older_.bundles;
+    }
+    if (local_->older_waits() || (local_->newer_bytes() < limit && !late)) return {};
+    local_->age();
     stamp_.time_us = now_us;
     stamp_older_ = stamp_;
     return {};
@@ -297,7 +322,7 @@ class KafkaTaskStore final : public TaskStore {
     }
     TRY_ASSIGN(const std::string_view body, unseal_changelog(record.key, record.value, where()));
     if (is_bundle) {
-      const bool whole = bundle_.take(body, [&](std::string_view key, std::string_view value, bool erased) {
+      const bool whole = bundle_.take(body, stamp_.bundles, [&](std::string_view key, std::string_view value, bool erased) {
         if (erased) restored_.erase(kChangelogState, key);
         else restored_.put(kChangelogState, key, value);
       });
@@ -316,11 +341,13 @@ class KafkaTaskStore final : public TaskStore {
     encode(stamp_, body_);
     TRY(damage_(local_->write(kLocalStamp, body_.view())));
     stamp_older_ = stamp_;
+    bundles_written_ = stamp_.bundles;
     return {};
   }
 
   Result<void> wipe() {
     entry_ = {};
+    bundles_written_ = 0;
     return damage_(local_->wipe());
   }
 
@@ -354,12 +381,12 @@ class KafkaTaskStore final : public TaskStore {
     acked_ns_ = changelog_end.acked_ns;
     for (const KafkaAppend& append : appends) acked_ns_ = std::max(acked_ns_, append.appended.acked_ns);
     entry_ = std::move(next);
-    rewrite_ = std::move(rewrite_next_);
+    stamp_.bundles = entry_.bundles.next;
     local_->apply(transaction.state, kChangelogState);
     local_->apply(changes_local_);
     // An acknowledgement that was lost and came again names no offset: then some are read once more after a restart.
     stamp_.next = std::max(stamp_.next, Offset(changelog_end.last).next());
-    TRY(store_local_if_due());
+    TRY(store_local_if_due(transaction.state.bytes()));
     return finish(appends);
   }
 
@@ -392,7 +419,6 @@ class KafkaTaskStore final : public TaskStore {
 
   // New producers, and the changelog read to its end; but not if somebody else has taken over, before or meanwhile.
   Result<void> find_again() {
-    rewrite_ = {};
     TRY(catch_up());
     TRY(check_owner());
     TRY(transactions_.fence());
@@ -413,20 +439,13 @@ class KafkaTaskStore final : public TaskStore {
     sealed_.clear();
     run_.clear();
     next.bundles = entry_.bundles;
-    TRY(rewrite_some(transaction.state.bytes()));  // Before the changes: theirs are newer.
+    TRY(rewrite_some(transaction.state.bytes(), next.bundles));
+    if (!run_.empty()) add_run(next.bundles, next.bundles.rewrite.until);  // Before the changes: theirs are newer.
+    run_.clear();
     transaction.state.for_each([&](std::string_view key, std::string_view value, bool erased) {
       append_change(key, value, erased, run_);
     });
-    if (!run_.empty()) {
-      cut_bundle(run_.view(), [&](std::string_view piece, bool ends) {
-        body_.clear();
-        body_.append(ends ? '\1' : '\0');
-        body_.append(piece);
-        add_sealed(changelog_bundle_key(next.bundles.next++), body_.view());
-      });
-      next.bundles.bytes += run_.size();
-      rewrite_next_.bytes_since += run_.size();
-    }
+    if (!run_.empty()) add_run(next.bundles, {});
     forget_bundles(next.bundles);
     if (const std::string_view order = transaction.order.bytes(); !order.empty())
       add_change(changelog_order_key(next.last_commit), encode(OrderOfCommit{next.positions, order}));
@@ -440,43 +459,52 @@ class KafkaTaskStore final : public TaskStore {
     return {};
   }
 
+  void add_run(ChangelogBundles& bundles, std::optional<std::uint64_t> anew) {
+    cut_bundle(run_.view(), [&](std::string_view piece, bool ends) {
+      body_.clear();
+      append_piece_head(ends, anew, body_);
+      body_.append(piece);
+      add_sealed(changelog_bundle_key(bundles.next++), body_.view());
+    });
+    bundles.bytes += run_.size();
+    if (bundles.rewrite.running) bundles.rewrite.bytes_since += run_.size();
+  }
+
   // Once the bundles hold far more than the state, all of it is written into new ones, a part with each commit, and the old ones
-  // are erased. After a restart it begins again.
-  Result<void> rewrite_some(std::size_t changed_bytes) {
-    rewrite_next_ = rewrite_;
-    if (!rewrite_.running) {
-      if (entry_.bundles.bytes <= core_->options.changelog_bytes_min + 2 * entry_.bundles.live_bytes) return {};
-      TRY(store_local());  // From now on what waits is newer than what is rewritten.
-      rewrite_next_ = {};
-      rewrite_next_.running = true;
-      rewrite_next_.until = entry_.bundles.next;
-      rewrite_next_.from = kChangelogState;
+  // are erased: those whose changes the local store has, so that what waits is newer than they are.
+  Result<void> rewrite_some(std::size_t changed_bytes, ChangelogBundles& bundles) {
+    ChangelogRewrite& rewrite = bundles.rewrite;
+    if (!rewrite.running) {
+      if (bundles.bytes <= core_->options.changelog_bytes_min + 2 * bundles.live_bytes) return {};
+      if (bundles_written_ <= bundles.oldest) TRY(store_local());
+      rewrite = {.running = true, .until = bundles_written_, .from = std::string(kChangelogState), .bytes_since = local_->bytes()};
     }
-    if (rewrite_next_.whole) return {};
+    if (rewrite.whole) return {};
     // Twice what this commit changes, and never less than so small a part of what started it: it always ends.
     const std::uint64_t enough = std::max<std::uint64_t>(core_->options.changelog_bytes_min / kRewriteCommits, 2 * changed_bytes);
     bool more = false;
-    TRY(damage_(local_->scan_written(kChangelogState, rewrite_next_.from, [&](std::string_view key, std::string_view value) {
+    TRY(damage_(local_->scan_written(kChangelogState, rewrite.from, [&](std::string_view key, std::string_view value) {
       if (run_.size() >= enough) {
         more = true;
-        rewrite_next_.from = key;
+        rewrite.from = key;
         return false;
       }
       append_change(key.substr(kChangelogState.size()), value, false, run_);
       return true;
     })));
-    rewrite_next_.live_bytes += run_.size();
-    rewrite_next_.whole = !more;
+    rewrite.live_bytes += run_.size();
+    rewrite.whole = !more;
     return {};
   }
   void forget_bundles(ChangelogBundles& bundles) {
-    if (!rewrite_next_.whole) return;
-    const std::uint64_t to = std::min(rewrite_next_.until, bundles.oldest + kBundlesErasedMax);
+    const ChangelogRewrite& rewrite = bundles.rewrite;
+    if (!rewrite.whole) return;
+    const std::uint64_t to = std::min(rewrite.until, bundles.oldest + kBundlesErasedMax);
     for (; bundles.oldest < to; ++bundles.oldest) add_tombstone(changelog_bundle_key(bundles.oldest));
-    if (bundles.oldest < rewrite_next_.until) return;
-    bundles.bytes = rewrite_next_.bytes_since;
-    bundles.live_bytes = rewrite_next_.live_bytes;
-    rewrite_next_ = {};
+    if (bundles.oldest < rewrite.until) return;
+    bundles.bytes = rewrite.bytes_since;
+    bundles.live_bytes = rewrite.live_bytes;
+    bundles.rewrite = {};
   }
 
   void add_tombstone(std::string_view key) {
@@ -542,16 +570,6 @@ class KafkaTaskStore final : public TaskStore {
     bool erased;
   };
 
-  // Of all state into new bundles.
-  struct Rewrite {
-    bool running = false;
-    bool whole = false;             // All is written; old bundles are left to erase.
-    std::uint64_t until = 0;        // Those before it are to be erased.
-    std::string from;               // The first key not yet written.
-    std::uint64_t live_bytes = 0;   // Written so far.
-    std::uint64_t bytes_since = 0;  // Of the bundles from `until` on.
-  };
-
   const std::shared_ptr<KafkaCore> core_;
   const TaskSpec spec_;
   const std::string changelog_;
@@ -562,6 +580,7 @@ class KafkaTaskStore final : public TaskStore {
   std::shared_ptr<std::atomic<std::uint64_t>> last_commit_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   LocalStamp stamp_;        // As of all that has been applied;
   LocalStamp stamp_older_;  // of the older part of what waits.
+  std::uint64_t bundles_written_ = 0;  // As of the stamp that the local store holds.
   ChangelogTaskEntry entry_;
   bool has_changelog_ = false;
   std::uint64_t owner_ = 0;  // This one's mark.
@@ -570,7 +589,6 @@ class KafkaTaskStore final : public TaskStore {
   std::uint64_t begins_seen_ = 0;
   StateChanges restored_;  // Read from the changelog; of whole commits once `bundle_` has ended.
   BundleReader bundle_;
-  Rewrite rewrite_, rewrite_next_;  // As of the last commit, and of the one being made.
   ByteBuffer sealed_, body_, run_;
   std::unique_ptr<TopicReader> follower_;  // Of a standby; how far it knows the changelog to go, and when it asked.
   Offset followed_end_;

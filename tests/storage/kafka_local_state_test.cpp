@@ -93,7 +93,8 @@ TEST_F(LocalState, ReadsLikeAMapWhereverTheChangesAre) {
       ASSERT_OK(state_->write("!", "stamp"));
     }
     if (rng.below(20) == 0) {
-      ASSERT_OK(state_->write_older("!", "stamp"));
+      ASSERT_OK(state_->write_older(rng.below(80), "!", "stamp"));
+      if (!state_->older_waits()) state_->age();
     }
     if (rng.below(500) == 0) {
       ASSERT_OK(state_->wipe());
@@ -148,6 +149,32 @@ TEST_F(LocalState, AScanEndsWhenItIsToldTo) {
   }
 }
 
+// Many more changes wait than a scan copies at a time.
+TEST_F(LocalState, AScanOverThousandsThatWait) {
+  Rng rng(23);
+  std::map<std::string, std::string> model;
+  for (int part = 0; part < 3; ++part) {  // One in the store, one older, one newer.
+    StateChanges changes;
+    for (int i = 0; i < 3000; ++i) {
+      const std::string key = "k" + std::to_string(rng.below(6000));
+      if (rng.below(4) == 0) {
+        changes.erase("", key);
+        model.erase(key);
+      } else {
+        changes.put("", key, std::to_string(i));
+        model[key] = std::to_string(i);
+      }
+    }
+    state_->apply(changes);
+    if (part == 0) ASSERT_OK(state_->write("!", "stamp"));
+    if (part == 1) state_->age();
+  }
+  for (const std::string from : {"k", "k3", "k5999", "k6"}) {
+    const std::vector<std::pair<std::string, std::string>> expected(model.lower_bound(from), model.end());
+    EXPECT_EQ(scan("k", from), expected) << from;
+  }
+}
+
 // A process may end at any moment: what the store holds then, and the changes from its stamp on, are the whole state.
 TEST_F(LocalState, TheStampTellsFromWhereOnChangesMakeItWhole) {
   Rng rng(11);
@@ -180,9 +207,12 @@ TEST_F(LocalState, TheStampTellsFromWhereOnChangesMakeItWhole) {
       model[key] = std::to_string(i);
     }
     state_->apply(changes);
-    if (rng.below(15) == 0) {
-      ASSERT_OK(state_->write_older("!", std::to_string(older_end)));
-      older_end = changelog.size();
+    if (rng.below(6) == 0) {
+      ASSERT_OK(state_->write_older(rng.below(80), "!", std::to_string(older_end)));
+      if (!state_->older_waits()) {
+        state_->age();
+        older_end = changelog.size();
+      }
     }
     if (rng.below(60) != 0) continue;
     open();
@@ -195,9 +225,18 @@ TEST_F(LocalState, TheStampTellsFromWhereOnChangesMakeItWhole) {
 
 using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
+std::string record_of(std::string_view piece, bool ends, std::optional<std::uint64_t> anew) {
+  ByteBuffer out;
+  append_piece_head(ends, anew, out);
+  out.append(piece);
+  return std::string(out.view());
+}
+
 TEST(ChangelogBundle, GivesTheChangesBackFromWhateverPieces) {
   Rng rng(3);
   for (int round = 0; round < 20; ++round) {
+    // Bundles before 7 are known: what is written anew in place of those before 8 is not, and that before 7 is passed over.
+    const std::optional<std::uint64_t> anew = round % 3 == 0 ? std::nullopt : std::optional<std::uint64_t>(round % 3 == 1 ? 8 : 7);
     Changes changes;
     ByteBuffer run;
     for (std::uint64_t n = rng.below(50); n > 0; --n) {
@@ -213,13 +252,13 @@ TEST(ChangelogBundle, GivesTheChangesBackFromWhateverPieces) {
     cut_bundle(run.view(), [&](std::string_view piece, bool ends) {
       ++pieces;
       EXPECT_LE(piece.size(), kBundleBytes);
-      EXPECT_TRUE(reader.take((ends ? '\1' : '\0') + std::string(piece), [&](std::string_view key, std::string_view value, bool erased) {
+      EXPECT_TRUE(reader.take(record_of(piece, ends, anew), 7, [&](std::string_view key, std::string_view value, bool erased) {
         seen.emplace_back(key, erased ? std::nullopt : std::optional(std::string(value)));
       }));
       EXPECT_EQ(reader.unfinished(), !ends);
     });
     EXPECT_EQ(pieces, std::max<std::size_t>(1, (run.size() + kBundleBytes - 1) / kBundleBytes));
-    EXPECT_EQ(seen, changes);
+    EXPECT_EQ(seen, anew == 7 ? Changes() : changes);
   }
 }
 
@@ -227,13 +266,17 @@ TEST(ChangelogBundle, RefusesWhatIsMalformed) {
   ByteBuffer run;
   append_change("key", "value", false, run);
   append_change("other", "", true, run);
-  const std::string whole = '\1' + std::string(run.view());
+  const std::string whole = record_of(run.view(), true, {}), anew = record_of(run.view(), true, 300);
   const auto ignore = [](std::string_view, std::string_view, bool) {};
-  EXPECT_TRUE(BundleReader().take(whole, ignore));
-  EXPECT_FALSE(BundleReader().take("", ignore));
-  EXPECT_FALSE(BundleReader().take('\2' + whole.substr(1), ignore));
+  const auto takes = [&](std::string_view value) { return BundleReader().take(value, 0, ignore); };
+  EXPECT_TRUE(takes(whole));
+  EXPECT_TRUE(takes(anew));
+  EXPECT_FALSE(takes(""));
+  EXPECT_FALSE(takes('\4' + whole.substr(1)));
+  EXPECT_FALSE(takes(anew.substr(0, 1)));
+  EXPECT_FALSE(takes(anew.substr(0, 2)));
   std::size_t refused = 0;
-  for (std::size_t size = 1; size < whole.size(); ++size) refused += BundleReader().take(whole.substr(0, size), ignore) ? 0 : 1;
+  for (std::size_t size = 1; size < whole.size(); ++size) refused += takes(whole.substr(0, size)) ? 0 : 1;
   EXPECT_EQ(refused, whole.size() - 3);  // All but "no change" and "the first one alone".
 }
 

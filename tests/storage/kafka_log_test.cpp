@@ -117,6 +117,7 @@ TEST_F(KafkaLogTest, ForgetsOldChangesOnceAllStateIsWrittenAnew) {
     ASSERT_OK(log->create(topic_spec(Topic::kPredictions)));
     const auto store = started_task(*log);
     for (int i = 0; i < kCommits / 2; ++i) ASSERT_OK(change_some(*store, half * kCommits / 2 + i));
+    if (half == 0) fs::copy(directory_ / "local", directory_ / "older", fs::copy_options::recursive);
   }
 
   const std::string changelog = "demo.inference.changelog";
@@ -147,7 +148,7 @@ TEST_F(KafkaLogTest, ForgetsOldChangesOnceAllStateIsWrittenAnew) {
   EXPECT_GT(tombstones, bundles / 2);
   EXPECT_LT(bytes, 3 * (kSmall + 2 * state)) << "of a state of " << state;
 
-  for (const char* local : {"local", "none"}) {
+  for (const char* local : {"local", "older", "none"}) {
     SCOPED_TRACE(local);
     const auto log = open(local);
     EXPECT_EQ(state_of(recover(*open_task(*log))), model);
