@@ -189,22 +189,20 @@ TEST_F(Placement, ANetworkOfHashtronsIsLearntElsewhereAndComesThroughAKill) {
   wait_until_running(inference);
   wait_until_running(learning);
   FlightsFeed feed(files, directory_.path());
+  std::uint64_t examples = 0, examples_before = 0;  // All; those that were judged before the learner's start.
   const auto give_and_judge = [&] {
     feed.give(inference.data, 200);
-    const std::uint64_t examples = wait_for_answers(inference, feed);
-    EXPECT_TRUE(wait_until([&] {
-      return records_of_tasks(learning.data, "learning") >= examples && records_of_tasks(learning.data, "promotion") >= examples;
-    }));
+    examples = wait_for_answers(inference, feed);
+    const std::uint64_t taken = examples - examples_before;
+    EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") >= taken && records_of_tasks(learning.data, "promotion") >= taken; }));
   };
   for (int i = 0; i < 5; ++i) give_and_judge();
   learner->send_signal(SIGKILL);
   EXPECT_EQ(learner->wait(), (ExitStatus{-1, SIGKILL}));
   learner = start(learning);
   wait_until_running(learning);
-  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) {
-    feed.give(inference.data, 200);
-    wait_for_answers(inference, feed);
-  }
+  examples_before = examples;
+  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) give_and_judge();
   EXPECT_GT(version_served(inference, "0"), 0u);
   for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(inference.data, topic).size(), 0u) << topic;
   stop(*learner);
