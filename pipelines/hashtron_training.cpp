@@ -12,17 +12,15 @@
 #include <map>
 #include <sstream>
 
-#include "core/base/byte_buffer.hpp"
 #include "core/base/crash_point.hpp"
-#include "core/base/crc32c.hpp"
+#include "core/base/snapshot_frame.hpp"
 #include "core/learning/sample_text.hpp"
 #include "core/models/hashtron_text.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::string_view kMagic = "weirtrai";
-constexpr std::uint32_t kVersion = 1;
+constexpr SnapshotFrame kFrame = {"weirtrai", 1, "training snapshot"};
 constexpr std::uint32_t kSamplesMin = 5;
 constexpr const char* kPrevious = ".previous";
 
@@ -157,31 +155,17 @@ Result<void> restore_previous_model(const std::string& path) {
 }
 
 std::string encode_training_snapshot(const HashtronTrainingConfig& config, std::string_view state) {
-  ByteBuffer out;
-  out.append(kMagic);
-  out.append_fixed(kVersion);
+  ByteBuffer out = kFrame.begin();
   out.append_varint_bytes(to_yaml(config));
   out.append_varint_bytes(state);
-  out.append_fixed(crc32c(out.view()));
-  return std::string(out.view());
+  return SnapshotFrame::end(std::move(out));
 }
 
 Result<TrainingSnapshot> decode_training_snapshot(std::string_view bytes) {
-  const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, "training snapshot of " + std::to_string(bytes.size()) + " bytes: " + what};
-  };
-  if (bytes.size() < kMagic.size() + 8 || !bytes.starts_with(kMagic)) return corrupt("it does not begin like one");
-  ByteReader in(bytes.substr(kMagic.size()));
-  const auto version = in.fixed<std::uint32_t>();
-  if (version > kVersion)
-    return Error{ErrorCode::kVersion, "training snapshot: found version " + std::to_string(version) + ", expected at most " +
-                                          std::to_string(kVersion)};
-  const std::string_view body = bytes.substr(0, bytes.size() - 4);
-  ByteReader tail(bytes.substr(body.size()));
-  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong");
-  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+  const auto corrupt = [&](const std::string& what) { return kFrame.corrupt(bytes, what); };
+  TRY_ASSIGN(ByteReader in, kFrame.open(bytes));
   const std::string_view yaml = in.varint_bytes(), state = in.varint_bytes();
-  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  if (!in.finished()) return corrupt("it ends before its end, or goes on behind it");
   auto config = parse_hashtron_config(yaml, "its config");
   if (!config.ok()) return corrupt(config.error().what);
   return TrainingSnapshot{std::move(*config), std::string(state), {}};

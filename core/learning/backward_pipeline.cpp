@@ -5,17 +5,16 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/base/byte_buffer.hpp"
 #include "core/base/check.hpp"
-#include "core/base/crc32c.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/snapshot_frame.hpp"
+#include "core/learning/pipeline_origin.hpp"
 #include "core/models/hashtron_text.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::string_view kMagic = "weirback";
-constexpr std::uint32_t kVersion = 1;
+constexpr SnapshotFrame kFrame = {"weirback", 1, "backward pipeline's snapshot"};
 
 }  // namespace
 
@@ -62,7 +61,7 @@ Result<void> BackwardSettings::check() const {
 
 std::uint64_t BackwardSettings::digest() const {
   // Where a run ends is no part of what its jobs are.
-  std::uint64_t out = kVersion;
+  std::uint64_t out = kFrame.version;
   for (const std::uint64_t value : {seed,
                                     std::uint64_t{capacity.law},
                                     std::uint64_t{capacity.clamp},
@@ -387,12 +386,8 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::go_on(HashtronNetwor
 // magic, version, digests of settings, architecture and samples, counters, cursor, capacities, flags, weights as text, sums,
 // CRC.
 std::string BackwardPipeline::snapshot() const {
-  ByteBuffer out;
-  out.append(kMagic);
-  out.append_fixed(kVersion);
-  out.append_fixed(settings_.digest());
-  out.append_fixed(trainer_->network().architecture_digest());
-  out.append_fixed(trainer_->train().digest());
+  ByteBuffer out = kFrame.begin();
+  append_origin(settings_.digest(), *trainer_, out);
   out.append(progress());
   for (std::uint32_t n = 0; n < trainer_->network().size(); ++n) {
     out.append_varint(capacities_[n]);
@@ -401,36 +396,17 @@ std::string BackwardPipeline::snapshot() const {
   for (const std::uint32_t position : fixed_) out.append_fixed(position);
   out.append_varint_bytes(trainer_->network().text());
   out.append_varint_bytes(sums_.snapshot());
-  out.append_fixed(crc32c(out.view()));
-  return std::string(out.view());
+  return SnapshotFrame::end(std::move(out));
 }
 
 Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::vector<HashtronLayer>& layers,
                                                                    const BackwardSettings& settings, HashtronSamples train,
                                                                    HashtronSamples held_out, std::string_view snapshot) {
-  const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption,
-                 "backward pipeline's snapshot of " + std::to_string(snapshot.size()) + " bytes: " + what};
-  };
-  const auto differs = [](const std::string& what) {
-    return Error{ErrorCode::kConfig,
-                 "backward pipeline: the snapshot is of other " + what + " than it is to go on with: use those, or begin anew"};
-  };
-  if (snapshot.size() < kMagic.size() + 4 || !snapshot.starts_with(kMagic)) return corrupt("it does not begin like one");
-  ByteReader in(snapshot.substr(kMagic.size()));
-  const auto version = in.fixed<std::uint32_t>();
-  if (version > kVersion)
-    return Error{ErrorCode::kVersion, "backward pipeline's snapshot: found version " + std::to_string(version) +
-                                          ", expected at most " + std::to_string(kVersion)};
-  const std::string_view body = snapshot.substr(0, snapshot.size() - 4);
-  ByteReader tail(snapshot.substr(body.size()));
-  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
-  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+  const auto corrupt = [&](const std::string& what) { return kFrame.corrupt(snapshot, what); };
+  TRY_ASSIGN(ByteReader in, kFrame.open(snapshot));
 
   TRY_ASSIGN(HashtronNetwork network, HashtronNetwork::make(layers));
-  if (in.fixed<std::uint64_t>() != settings.digest()) return differs("settings");
-  if (in.fixed<std::uint64_t>() != network.architecture_digest()) return differs("layers");
-  if (in.fixed<std::uint64_t>() != train.digest()) return differs("samples");
+  TRY(check_origin(in, "backward pipeline", settings.digest(), network, train));
   Counted counted;
   const bool in_bounds = read(in, network, counted);
   std::vector<std::uint64_t> capacities(network.size());
@@ -442,7 +418,7 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::resume(const std::ve
   std::vector<std::uint32_t> fixed(settings.selection == SelectionRule::kFixed ? network.layers() : 0);
   for (std::uint32_t& position : fixed) position = in.fixed<std::uint32_t>();
   const std::string_view text = in.varint_bytes(), sums = in.varint_bytes();
-  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  if (!in.finished()) return corrupt("it ends before its end, or goes on behind it");
   if (!in_bounds) return corrupt("its cursor points at no neuron");
   for (std::uint32_t l = 0; l < fixed.size(); ++l)
     if (fixed[l] >= network.layer(l).neurons) return corrupt("it names a neuron that does not exist");

@@ -4,17 +4,16 @@
 #include <iterator>
 #include <utility>
 
-#include "core/base/byte_buffer.hpp"
 #include "core/base/check.hpp"
-#include "core/base/crc32c.hpp"
 #include "core/base/hash.hpp"
+#include "core/base/snapshot_frame.hpp"
+#include "core/learning/pipeline_origin.hpp"
 #include "core/models/hashtron_text.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::string_view kMagic = "weirforw";
-constexpr std::uint32_t kVersion = 1;
+constexpr SnapshotFrame kFrame = {"weirforw", 1, "forward pipeline's snapshot"};
 
 }  // namespace
 
@@ -30,7 +29,7 @@ Result<void> ForwardSettings::check() const {
 }
 
 std::uint64_t ForwardSettings::digest() const {
-  std::uint64_t out = kVersion;
+  std::uint64_t out = kFrame.version;
   for (const std::uint64_t value : {seed, std::uint64_t{capacity_half}, std::uint64_t{capacity_full},
                                     std::uint64_t{mean_threshold}, std::uint64_t{measure_part}, std::uint64_t{redraw_after},
                                     std::uint64_t{undo_max}, std::uint64_t{pair_layers}, std::uint64_t{ring}})
@@ -279,12 +278,8 @@ Result<bool> ForwardPipeline::step() {
 // best and those that can be undone likewise, minima, sums, CRC.
 std::string ForwardPipeline::snapshot() const {
   const std::span<const Hashtron> neurons = trainer_->network().neurons();
-  ByteBuffer out;
-  out.append(kMagic);
-  out.append_fixed(kVersion);
-  out.append_fixed(settings_.digest());
-  out.append_fixed(trainer_->network().architecture_digest());
-  out.append_fixed(trainer_->train().digest());
+  ByteBuffer out = kFrame.begin();
+  append_origin(settings_.digest(), *trainer_, out);
   for (const std::uint32_t value : {jobs_, paths_, redraws_, fruitless_, since_redraw_, last_success_, correct_best_,
                                     best_before_path_, first_job_, pair_layers_})
     out.append_fixed(value);
@@ -305,36 +300,17 @@ std::string ForwardPipeline::snapshot() const {
   out.append_varint(minima_.size());
   for (const std::uint64_t minimum : minima_) out.append_fixed(minimum);
   out.append_varint_bytes(sums_.snapshot());
-  out.append_fixed(crc32c(out.view()));
-  return std::string(out.view());
+  return SnapshotFrame::end(std::move(out));
 }
 
 Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::resume(const std::vector<HashtronLayer>& layers,
                                                                  const ForwardSettings& settings, HashtronSamples train,
                                                                  HashtronSamples held_out, std::string_view snapshot) {
-  const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption,
-                 "forward pipeline's snapshot of " + std::to_string(snapshot.size()) + " bytes: " + what};
-  };
-  const auto differs = [](const std::string& what) {
-    return Error{ErrorCode::kConfig,
-                 "forward pipeline: the snapshot is of other " + what + " than it is to go on with: use those, or begin anew"};
-  };
-  if (snapshot.size() < kMagic.size() + 4 || !snapshot.starts_with(kMagic)) return corrupt("it does not begin like one");
-  ByteReader in(snapshot.substr(kMagic.size()));
-  const auto version = in.fixed<std::uint32_t>();
-  if (version > kVersion)
-    return Error{ErrorCode::kVersion, "forward pipeline's snapshot: found version " + std::to_string(version) +
-                                          ", expected at most " + std::to_string(kVersion)};
-  const std::string_view body = snapshot.substr(0, snapshot.size() - 4);
-  ByteReader tail(snapshot.substr(body.size()));
-  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
-  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+  const auto corrupt = [&](const std::string& what) { return kFrame.corrupt(snapshot, what); };
+  TRY_ASSIGN(ByteReader in, kFrame.open(snapshot));
 
   TRY_ASSIGN(const HashtronNetwork network, HashtronNetwork::make(layers));
-  if (in.fixed<std::uint64_t>() != settings.digest()) return differs("settings");
-  if (in.fixed<std::uint64_t>() != network.architecture_digest()) return differs("layers");
-  if (in.fixed<std::uint64_t>() != train.digest()) return differs("samples");
+  TRY(check_origin(in, "forward pipeline", settings.digest(), network, train));
   std::uint32_t counters[10];
   for (std::uint32_t& value : counters) value = in.fixed<std::uint32_t>();
   const auto phase = in.fixed<std::uint8_t>();
@@ -361,7 +337,7 @@ Result<std::unique_ptr<ForwardPipeline>> ForwardPipeline::resume(const std::vect
   std::set<std::uint64_t> minima;
   for (std::uint64_t i = 0; i < minima_count; ++i) minima.insert(in.fixed<std::uint64_t>());
   const std::string_view sums = in.varint_bytes();
-  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  if (!in.finished()) return corrupt("it ends before its end, or goes on behind it");
   if (phase > static_cast<std::uint8_t>(Phase::kNothingLeft)) return corrupt("its phase does not exist");
   if (counters[0] < counters[8]) return corrupt("it has done fewer jobs than it began with");
   if (static_cast<Phase>(phase) == Phase::kPairs)  // A layer's, each once.

@@ -2,14 +2,12 @@
 
 #include <utility>
 
-#include "core/base/byte_buffer.hpp"
-#include "core/base/crc32c.hpp"
+#include "core/base/snapshot_frame.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::string_view kMagic = "weirhrun";
-constexpr std::uint32_t kVersion = 1;
+constexpr SnapshotFrame kFrame = {"weirhrun", 1, "training snapshot"};
 
 }  // namespace
 
@@ -60,19 +58,8 @@ Result<std::unique_ptr<HashtronRun>> HashtronRun::resume(const std::vector<Hasht
                                                          const HashtronRunSettings& settings, SplitSamples samples,
                                                          std::string_view snapshot) {
   TRY(settings.check());
-  const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, "training snapshot of " + std::to_string(snapshot.size()) + " bytes: " + what};
-  };
-  if (snapshot.size() < kMagic.size() + 4 || !snapshot.starts_with(kMagic)) return corrupt("it does not begin like one");
-  ByteReader in(snapshot.substr(kMagic.size()));
-  const auto version = in.fixed<std::uint32_t>();
-  if (version > kVersion)
-    return Error{ErrorCode::kVersion, "training snapshot: found version " + std::to_string(version) + ", expected at most " +
-                                          std::to_string(kVersion)};
-  const std::string_view body = snapshot.substr(0, snapshot.size() - 4);
-  ByteReader tail(snapshot.substr(body.size()));
-  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
-  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+  const auto corrupt = [&](const std::string& what) { return kFrame.corrupt(snapshot, what); };
+  TRY_ASSIGN(ByteReader in, kFrame.open(snapshot));
   const auto direction = in.fixed<std::uint8_t>();
   const auto accepted = in.fixed<std::uint32_t>();
   const auto accepted_in_sweep = in.fixed<std::uint8_t>();
@@ -95,21 +82,18 @@ Result<std::unique_ptr<HashtronRun>> HashtronRun::resume(const std::vector<Hasht
   out->accepted_ = accepted;
   out->accepted_in_sweep_ = accepted_in_sweep != 0;
   if (!out->alerts_.load(in)) return corrupt("its alerts are not those of such a network");
-  if (!in.ok() || in.left() != 4) return corrupt("it ends before its end, or goes on behind it");
+  if (!in.finished()) return corrupt("it ends before its end, or goes on behind it");
   return out;
 }
 
 std::string HashtronRun::snapshot() const {
-  ByteBuffer out;
-  out.append(kMagic);
-  out.append_fixed(kVersion);
+  ByteBuffer out = kFrame.begin();
   out.append_fixed(static_cast<std::uint8_t>(settings_.direction));
   out.append_fixed(accepted_);
   out.append_fixed(static_cast<std::uint8_t>(accepted_in_sweep_ ? 1 : 0));
   out.append_varint_bytes(backward_ ? backward_->snapshot() : forward_->snapshot());
   alerts_.save(out);
-  out.append_fixed(crc32c(out.view()));
-  return std::string(out.view());
+  return SnapshotFrame::end(std::move(out));
 }
 
 void HashtronRun::end_sweep(std::uint32_t sweep) {

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/base/byte_buffer.hpp"
 #include "core/base/check.hpp"
-#include "core/base/crc32c.hpp"
+#include "core/base/snapshot_frame.hpp"
 
 namespace weir {
 namespace {
 
-constexpr std::string_view kMagic = "weirsums";
-constexpr std::uint32_t kVersion = 1;
+constexpr SnapshotFrame kFrame = {"weirsums", 1, "sum cache snapshot"};
 
 // What is wrong with a record; empty if nothing is.
 std::string fault(const SumRecord& r, std::uint32_t neurons) {
@@ -125,33 +123,19 @@ std::array<std::uint32_t, 10> SumCache::margins(std::uint32_t begin, std::uint32
 }
 
 std::string SumCache::snapshot() const {
-  ByteBuffer out;
-  out.append(kMagic);
-  out.append_fixed(kVersion);
+  ByteBuffer out = kFrame.begin();
   out.append_fixed(neurons());
   out.append_fixed(ring_);
   for (std::uint32_t n = 0; n < neurons(); ++n) {
     out.append_fixed(static_cast<std::uint32_t>(rings_[n].records.size()));
     for (const SumRecord& record : trend(n)) out.append_fixed(record);
   }
-  out.append_fixed(crc32c(out.view()));
-  return std::string(out.view());
+  return SnapshotFrame::end(std::move(out));
 }
 
 Result<SumCache> SumCache::load(std::string_view bytes) {
-  const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, "sum cache snapshot of " + std::to_string(bytes.size()) + " bytes: " + what};
-  };
-  if (bytes.size() < kMagic.size() + 4 || !bytes.starts_with(kMagic)) return corrupt("it does not begin like one");
-  ByteReader in(bytes.substr(kMagic.size()));
-  const auto version = in.fixed<std::uint32_t>();
-  if (version > kVersion)
-    return Error{ErrorCode::kVersion, "sum cache snapshot: found version " + std::to_string(version) + ", expected at most " +
-                                          std::to_string(kVersion)};
-  const std::string_view body = bytes.substr(0, bytes.size() - 4);
-  ByteReader tail(bytes.substr(body.size()));
-  if (crc32c(body) != tail.fixed<std::uint32_t>()) return corrupt("its checksum is wrong: use an older one");
-  if (version != kVersion) return corrupt("found version " + std::to_string(version) + ", which there never was");
+  const auto corrupt = [&](const std::string& what) { return kFrame.corrupt(bytes, what); };
+  TRY_ASSIGN(ByteReader in, kFrame.open(bytes));
   const auto neurons = in.fixed<std::uint32_t>(), ring = in.fixed<std::uint32_t>();
   if (!in.ok() || ring == 0 || std::uint64_t{neurons} * 4 > in.left())
     return corrupt("found " + std::to_string(neurons) + " neurons, expected what its size has room for");
@@ -167,7 +151,7 @@ Result<SumCache> SumCache::load(std::string_view bytes) {
       if (auto added = cache.add(record); !added.ok()) return corrupt(added.error().what);
     }
   }
-  if (!in.ok() || in.left() != 4) return corrupt("it goes on behind its last record");
+  if (!in.finished()) return corrupt("it goes on behind its last record");
   return cache;
 }
 
