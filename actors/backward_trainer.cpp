@@ -130,8 +130,7 @@ void BackwardTrainer::watch(const SumRecord& record, std::uint32_t sweep_before,
   const bool ended = pipeline_->finished() || pipeline_->sweep() != sweep_before;
   if (ended && sweep_before != 0) {  // Sweep 0 is phase 0.
     const HashtronTrainer& trainer = pipeline_->trainer();
-    std::vector<std::int64_t> sums(trainer.network().size());
-    for (std::uint32_t n = 0; n < sums.size(); ++n) sums[n] = trainer.on_train().sum(n);
+    const std::vector<std::int64_t> sums = trainer.sums();
     // Of the examples held out those that still count for the score.
     const Parameters& answers = challenger_->parameters;
     HashtronFigures held_out;
@@ -142,7 +141,7 @@ void BackwardTrainer::watch(const SumRecord& record, std::uint32_t sweep_before,
                         .train = figures_of(trainer.on_train(), trainer.train()),
                         .held_out = held_out,
                         .sums = sums,
-                        .constant = pipeline_->final_constant(),
+                        .constant = trainer.final_constant(),
                         .accepted = accepted_in_sweep_});
     accepted_in_sweep_ = false;
   }

@@ -29,7 +29,8 @@ std::string summary_json(const HashtronTraining& training, const HashtronFigures
                     ",\"jobs\":" + std::to_string(run.jobs()) + ",\"accepted\":" + std::to_string(run.accepted()) +
                     ",\"resumed_at\":" + std::to_string(training.resumed_at()) +
                     ",\"rescues\":" + std::to_string(run.rescues()) + ",\"train\":" + figures_json(train) +
-                    ",\"held_out\":" + figures_json(held_out) + ",\"constant\":" + (run.constant() ? "true" : "false") +
+                    ",\"held_out\":" + figures_json(held_out) +
+                    ",\"constant\":" + (run.trainer().final_constant() ? "true" : "false") +
                     ",\"cache_bytes\":" + std::to_string(run.sums().bytes()) + ",\"alerts\":{";
   for (const HashtronAlert alert : kHashtronAlerts)
     out += (alert == kHashtronAlerts[0] ? "\"" : ",\"") + std::string(name_of(alert)) +
@@ -71,7 +72,7 @@ Result<int> train_one(const TrainArguments& arguments, HashtronTrainingConfig co
   std::string line = training->config().task + ": " + (run.finished() ? std::string(run.phase()) : "stopped") + " after " +
                      std::to_string(run.jobs()) + " jobs, " + std::to_string(run.sweep()) + (backward ? " sweeps" : " paths") +
                      "; " + figures_text("train", train) + ", " + figures_text("held out", held_out) + "\n";
-  if (run.constant()) line += "a cell of the last layer is constant: its accuracy is the base rate\n";
+  if (trainer.final_constant()) line += "a cell of the last layer is constant: its accuracy is the base rate\n";
   if (!run.finished() && !arguments.snapshot.empty()) line += "the same command goes on from " + arguments.snapshot + "\n";
   print(line);
   return kDone;

@@ -119,7 +119,7 @@ Result<std::vector<MatrixRow>> run_matrix(const std::vector<GeneratedTask>& task
                     .sweeps = run->sweep(),
                     .train = figures_of(HashtronActivations(model, trainer.train()), trainer.train()),
                     .held_out = figures_of(HashtronActivations(model, trainer.held_out()), trainer.held_out()),
-                    .constant = run->constant(),
+                    .constant = trainer.final_constant(),
                     .cache_bytes = run->sums().bytes()};
       for (const HashtronAlert alert : kHashtronAlerts)
         if (run->alerts().begun(alert) > 0) row.alerts.emplace_back(name_of(alert));

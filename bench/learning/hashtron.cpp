@@ -150,7 +150,7 @@ HashtronNetwork train_one(const Row& row, const std::vector<HashtronLayer>& laye
     best = pipeline->trainer().network();
   }
   if (!row.held_back) best = pipeline->trainer().network();
-  out.constant |= pipeline->final_constant();
+  out.constant |= pipeline->trainer().final_constant();
   for (const Hashtron& neuron : best.neurons()) out.filter_bytes += double(neuron.filter.bytes().size());
   out.zlib_bytes += double(pack_hashtron_text(best.text()).size());
   return best;

@@ -152,13 +152,6 @@ Result<std::unique_ptr<BackwardPipeline>> BackwardPipeline::migrate(HashtronNetw
   return out;
 }
 
-bool BackwardPipeline::final_constant() const {
-  const HashtronNetwork& network = trainer_->network();
-  for (std::uint32_t n = network.first(last()); n < network.size(); ++n)
-    if (trainer_->is_constant(n)) return true;
-  return false;
-}
-
 void BackwardPipeline::rescue() {
   // Neurons that were never accepted: their answers are by chance anyway.
   std::vector<std::pair<std::uint32_t, Hashtron>> redrawn;
@@ -181,7 +174,7 @@ void BackwardPipeline::begin_sweep() {
   cursor_.layer = last();
   cursor_.cell = cursor_.failures = 0;
   cursor_.accepted = cursor_.rescued = 0;
-  if (settings_.rescue && settings_.selection != SelectionRule::kEdge && final_constant()) rescue();
+  if (settings_.rescue && settings_.selection != SelectionRule::kEdge && trainer_->final_constant()) rescue();
 }
 
 void BackwardPipeline::end_sweep() {

@@ -111,8 +111,6 @@ class BackwardPipeline {
   std::uint32_t jobs() const { return jobs_; }
   std::uint32_t sweep() const { return cursor_.sweep; }  // From 1; 0 in the first phase 0.
   std::uint32_t rescues() const { return rescues_; }
-  // Whether a cell of the last layer is constant over the samples.
-  bool final_constant() const;
   std::string text() const { return trainer_->network().text(); }
 
   std::string snapshot() const;

@@ -97,14 +97,13 @@ std::string HashtronRun::snapshot() const {
 }
 
 void HashtronRun::end_sweep(std::uint32_t sweep) {
-  std::vector<std::int64_t> sums(network().size());
-  for (std::uint32_t n = 0; n < sums.size(); ++n) sums[n] = trainer().on_train().sum(n);
+  const std::vector<std::int64_t> sums = trainer().sums();
   alerts_.sweep_done({.job = jobs(),
                       .sweep = sweep,
                       .train = on_train(),
                       .held_out = on_held_out(),
                       .sums = sums,
-                      .constant = constant(),
+                      .constant = trainer().final_constant(),
                       .accepted = accepted_in_sweep_});
   accepted_in_sweep_ = false;
 }
@@ -188,12 +187,5 @@ const SumCache& HashtronRun::sums() const { return backward_ ? backward_->sums()
 std::uint32_t HashtronRun::jobs() const { return backward_ ? backward_->jobs() : forward_->jobs(); }
 std::uint32_t HashtronRun::sweep() const { return backward_ ? backward_->sweep() : forward_->paths(); }
 std::uint32_t HashtronRun::rescues() const { return backward_ ? backward_->rescues() : forward_->redraws(); }
-
-bool HashtronRun::constant() const {
-  const HashtronNetwork& net = network();
-  for (std::uint32_t n = net.first(net.layers() - 1); n < net.size(); ++n)
-    if (trainer().is_constant(n)) return true;
-  return false;
-}
 
 }  // namespace weir

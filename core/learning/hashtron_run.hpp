@@ -69,7 +69,6 @@ class HashtronRun {
   const SumRecord* last_job() const { return last_; }   // Null before the first, and after resume().
   HashtronFigures on_train() const { return figures_of(trainer().on_train(), trainer().train()); }
   HashtronFigures on_held_out() const { return figures_of(trainer().on_held_out(), trainer().held_out()); }
-  bool constant() const;  // A cell of the last layer is.
   // What comes of it: backward the network as it is, forward the best that it has been.
   HashtronNetwork model() const;
 

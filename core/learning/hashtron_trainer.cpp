@@ -109,6 +109,18 @@ Result<std::unique_ptr<HashtronTrainer>> HashtronTrainer::make(HashtronNetwork n
   return std::unique_ptr<HashtronTrainer>(new HashtronTrainer(std::move(network), std::move(train), std::move(held_out)));
 }
 
+bool HashtronTrainer::final_constant() const {
+  for (std::uint32_t n = network_.first(network_.layers() - 1); n < network_.size(); ++n)
+    if (is_constant(n)) return true;
+  return false;
+}
+
+std::vector<std::int64_t> HashtronTrainer::sums() const {
+  std::vector<std::int64_t> out(network_.size());
+  for (std::uint32_t n = 0; n < out.size(); ++n) out[n] = train_->sum(n);
+  return out;
+}
+
 Result<void> HashtronTrainer::learn_from(HashtronSamples train) {
   TRY(check_train(train, network_.cells()));
   train_samples_ = std::move(train);

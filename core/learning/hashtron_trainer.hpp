@@ -102,6 +102,8 @@ class HashtronTrainer {
     return static_cast<std::uint64_t>(sum < 0 ? -sum : sum);
   }
   bool is_constant(std::uint32_t neuron) const { return magnitude(neuron) == n(); }
+  bool final_constant() const;             // A cell of the last layer is.
+  std::vector<std::int64_t> sums() const;  // S of each neuron.
 
   // The votes of the samples from `begin` to before `end`. REQUIRES: begin <= end <= n().
   VoteTally tally(const HashtronJob& job, std::uint32_t begin, std::uint32_t end);

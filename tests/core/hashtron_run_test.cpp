@@ -327,7 +327,7 @@ TEST(HashtronRun, EachFlagHasItsEffect) {
     const auto without = fresh(task("sqrt-bit:C=5,b=4"), settings);
     finish(*with);
     finish(*without);
-    EXPECT_FALSE(with->constant());
+    EXPECT_FALSE(with->trainer().final_constant());
     rescued += with->rescues() > 0 && with->network().text() != without->network().text() ? 1 : 0;
   }
   EXPECT_GT(rescued, 0u);

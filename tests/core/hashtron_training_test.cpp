@@ -223,7 +223,7 @@ Trained train(const Task& task, BackwardSettings settings, const std::vector<Has
   return {(*pipeline)->text(),
           100.0 * t.on_train().correct() / t.n(),
           100.0 * t.on_held_out().correct() / std::max(1U, task.held_out.count()),
-          (*pipeline)->final_constant(),
+          t.final_constant(),
           (*pipeline)->jobs(),
           (*pipeline)->rescues(),
           (*pipeline)->phase()};
