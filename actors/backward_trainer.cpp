@@ -115,13 +115,7 @@ void BackwardTrainer::publish_sum(const SumRecord& record, Output& out) {
   value_.clear();
   encode_neuron_sum(neuron_sum_of(record, settings_.partition, time_), value_);
   const std::string key = std::to_string(record.neuron);
-  Record topic_record;
-  topic_record.key = key;
-  topic_record.has_key = true;
-  topic_record.value = value_.view();
-  topic_record.event_time = time_;
-  topic_record.source = source_;
-  out.append(Topic::kSums, topic_record);
+  out.append(Topic::kSums, keyed_record(key, value_.view(), time_, source_));
 }
 
 void BackwardTrainer::watch(const SumRecord& record, std::uint32_t sweep_before, Output& out) {
@@ -156,13 +150,7 @@ void BackwardTrainer::watch(const SumRecord& record, std::uint32_t sweep_before,
     alert.value = event.begins ? 1.0 : 0.0;
     value_.clear();
     write_alert(settings_.formats.of(Topic::kAlerts), alert, value_);
-    Record topic_record;
-    topic_record.key = alert.alert;
-    topic_record.has_key = true;
-    topic_record.value = value_.view();
-    topic_record.event_time = time_;
-    topic_record.source = source_;
-    out.append(Topic::kAlerts, topic_record);
+    out.append(Topic::kAlerts, keyed_record(alert.alert, value_.view(), time_, source_));
   }
 }
 

@@ -31,13 +31,7 @@ void CapacityControl::process(InputId input, RecordView& record, Output& out) {
                             .event_time = record.record.event_time},
                            value_);
     const std::string key = std::to_string(now.neuron);
-    Record topic_record;
-    topic_record.key = key;
-    topic_record.has_key = true;
-    topic_record.value = value_.view();
-    topic_record.event_time = record.record.event_time;
-    topic_record.source = record.record.source;
-    out.append(Topic::kCapacity, topic_record);
+    out.append(Topic::kCapacity, keyed_record(key, value_.view(), record.record.event_time, record.record.source));
   }
   out.emit(record);
 }

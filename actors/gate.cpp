@@ -24,13 +24,7 @@ void Gate::publish(const RecordView& record, Topic topic, Output& out) {
   std::optional<std::uint64_t> n;
   if (settings_.count) n = static_cast<std::uint64_t>(record.moments_weight);
   write_prediction(settings_.formats.of(topic), event, *record.prediction, record.source, settings_.task, settings_.partition, value_, n);
-  Record published;
-  published.key = event.id.text;
-  published.has_key = true;
-  published.value = value_.view();
-  published.event_time = event.event_time;
-  published.source = record.source;
-  out.append(topic, published);
+  out.append(topic, keyed_record(event.id.text, value_.view(), event.event_time, record.source));
 }
 
 void Gate::process(InputId input, RecordView& record, Output& out) {

@@ -37,13 +37,7 @@ void ModelWriter::append(const ModelVersionRecord& record, const Source& source,
   }
   value_.clear();
   encode_model_version(record, value_);
-  Record topic_record;
-  topic_record.key = {key, static_cast<std::size_t>(at - key)};
-  topic_record.has_key = true;
-  topic_record.value = value_.view();
-  topic_record.event_time = record.event_time;
-  topic_record.source = source;
-  out.append(Topic::kModels, topic_record);
+  out.append(Topic::kModels, keyed_record({key, static_cast<std::size_t>(at - key)}, value_.view(), record.event_time, source));
 }
 
 void ModelWriter::append_crc(const ServedModel& model, EventTime time, const Source& source, Output& out) {
@@ -68,13 +62,7 @@ void ModelWriter::append_candidate(const ServedModel& model, double loss, std::u
     encode_model_version(record, value_);
     candidate_.clear();
     encode_candidate({value_.view(), loss, examples}, candidate_);
-    Record topic_record;
-    topic_record.key = key;
-    topic_record.has_key = true;
-    topic_record.value = candidate_.view();
-    topic_record.event_time = time;
-    topic_record.source = source;
-    out.append(Topic::kCandidates, topic_record);
+    out.append(Topic::kCandidates, keyed_record(key, candidate_.view(), time, source));
   });
 }
 

@@ -345,11 +345,7 @@ void OutcomeJoin::publish_example(Output& out) {
   }
   RecordView view;
   view.source = example.outcome_source;
-  view.record.key = example.id.text;
-  view.record.has_key = true;
-  view.record.value = bytes_.view();
-  view.record.event_time = example.outcome_time;
-  view.record.source = example.outcome_source;
+  view.record = keyed_record(example.id.text, bytes_.view(), example.outcome_time, example.outcome_source);
   view.example = &example;
   out.append(Topic::kExamples, view.record);
   out.feed_back(InputId::kExamples, view);
@@ -365,13 +361,7 @@ void OutcomeJoin::unjoin(UnjoinedReason reason, const Id& id, double label, Even
   unjoined.source = source;
   value_.clear();
   write_unjoined(settings_.formats.of(Topic::kUnjoined), unjoined, value_);
-  Record record;
-  record.key = id.text;
-  record.has_key = true;
-  record.value = value_.view();
-  record.event_time = time;
-  record.source = source;
-  out.append(Topic::kUnjoined, record);
+  out.append(Topic::kUnjoined, keyed_record(id.text, value_.view(), time, source));
 }
 
 void OutcomeJoin::save(StateWriter& writer) {

@@ -49,13 +49,7 @@ void Promotion::publish(std::string_view name, const Example& example, Output& o
   alert.value = double(champion_->version.value);
   alert_.clear();
   write_alert(settings_.formats.of(Topic::kAlerts), alert, alert_);
-  Record record;
-  record.key = name;
-  record.has_key = true;
-  record.value = alert_.view();
-  record.event_time = example.outcome_time;
-  record.source = example.outcome_source;
-  out.append(Topic::kAlerts, record);
+  out.append(Topic::kAlerts, keyed_record(name, alert_.view(), example.outcome_time, example.outcome_source));
 }
 
 void Promotion::promote(const Example& example, Output& out) {

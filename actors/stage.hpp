@@ -58,6 +58,11 @@ class Stage {
   virtual KeyedState* keyed() { return nullptr; }
 };
 
+// A record with a key, as stages append them. The views must outlive it.
+inline Record keyed_record(std::string_view key, std::string_view value, EventTime event_time, const Source& source) {
+  return {.key = key, .has_key = true, .value = value, .event_time = event_time, .source = source};
+}
+
 // What a stage writes to: the next stage and the task's open transaction.
 class Output {
  public:
