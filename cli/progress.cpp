@@ -4,11 +4,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "pipelines/formatted.hpp"
+
 namespace weir::cli {
 
 std::string progress_text(const RunProgress& now) {
   std::string out;
-  char text[128];
   const bool learns_only = now.events == 0 && now.examples > 0;
   const std::uint64_t count = learns_only ? now.examples : now.events;
   const double rate = now.seconds > 0 ? double(count) / now.seconds : 0.0;
@@ -16,20 +17,12 @@ std::string progress_text(const RunProgress& now) {
     const double share = std::min(1.0, double(now.bytes_read) / double(now.bytes_total));
     const int filled = int(share * 24);
     out += "[" + std::string(std::size_t(filled), '#') + std::string(std::size_t(24 - filled), '-') + "]";
-    std::snprintf(text, sizeof text, " %3.0f %%", share * 100);
-    out += text;
-    if (share > 0.01 && share < 1.0) {
-      std::snprintf(text, sizeof text, "  %.0f s left", std::ceil(now.seconds * (1 - share) / share));
-      out += text;
-    }
+    out += formatted(" %3.0f %%", share * 100);
+    if (share > 0.01 && share < 1.0) out += formatted("  %.0f s left", std::ceil(now.seconds * (1 - share) / share));
     out += "  ";
   }
-  std::snprintf(text, sizeof text, "%llu %s  %.0f/s", static_cast<unsigned long long>(count), learns_only ? "examples" : "events", rate);
-  out += text;
-  if (std::isfinite(now.log_loss)) {
-    std::snprintf(text, sizeof text, "  log-loss %.4f", now.log_loss);
-    out += text;
-  }
+  out += formatted("%llu %s  %.0f/s", static_cast<unsigned long long>(count), learns_only ? "examples" : "events", rate);
+  if (std::isfinite(now.log_loss)) out += formatted("  log-loss %.4f", now.log_loss);
   return out;
 }
 

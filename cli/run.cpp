@@ -8,6 +8,7 @@
 #include "cli/progress.hpp"
 #include "cli/serve.hpp"
 #include "http/api.hpp"
+#include "pipelines/formatted.hpp"
 #include "pipelines/launcher.hpp"
 #include "pipelines/report.hpp"
 
@@ -61,16 +62,14 @@ Result<int> run_command(const RunArguments& arguments) {
   if (kept) TRY(remember_run(config.data_dir, *summary));
   if (!arguments.quiet) {
     const RunProgress& total = summary->total;
-    char line[256];
     const char* after = summary->ended ? "" : "; stopped, the next run goes on from here";
     if (config.placement.inference)
-      std::snprintf(line, sizeof line, "%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
-                    static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
-                    total.seconds > 0 ? double(total.events) / total.seconds : 0.0, after);
+      print(formatted("%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
+                      static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
+                      total.seconds > 0 ? double(total.events) / total.seconds : 0.0, after));
     else
-      std::snprintf(line, sizeof line, "%s: %llu examples in %.2f s%s\n", config.name.c_str(),
-                    static_cast<unsigned long long>(total.examples), total.seconds, after);
-    print(line);
+      print(formatted("%s: %llu examples in %.2f s%s\n", config.name.c_str(), static_cast<unsigned long long>(total.examples),
+                      total.seconds, after));
   }
   return kDone;
 }

@@ -1,7 +1,6 @@
-#include <cstdio>
-
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
+#include "pipelines/formatted.hpp"
 #include "pipelines/tail.hpp"
 #include "pipelines/yaml_tree.hpp"
 
@@ -31,17 +30,14 @@ Result<int> topics_command(const ShowArguments& arguments) {
   YamlNode topics;
   YamlFailure failure;
   if (!parse_yaml(json, 0, topics, failure)) return Error{ErrorCode::kInvalidInput, "an answer that is no JSON: " + failure.what};
-  char line[256];
-  std::snprintf(line, sizeof line, "%-14s %9s %12s %12s %14s\n", "topic", "partition", "begin", "end", "bytes");
-  std::string out = line;
+  constexpr const char* kLine = "%-14s %9s %12s %12s %14s\n";
+  std::string out = formatted(kLine, "topic", "partition", "begin", "end", "bytes");
   for (const YamlNode& topic : topics.items) {
     const YamlNode* partitions = topic.find("partitions");
     if (partitions == nullptr) continue;
-    for (const YamlNode& partition : partitions->items) {
-      std::snprintf(line, sizeof line, "%-14s %9s %12s %12s %14s\n", field(topic, "topic").c_str(), field(partition, "partition").c_str(),
-                    field(partition, "begin").c_str(), field(partition, "end").c_str(), field(partition, "bytes").c_str());
-      out += line;
-    }
+    for (const YamlNode& partition : partitions->items)
+      out += formatted(kLine, field(topic, "topic").c_str(), field(partition, "partition").c_str(),
+                       field(partition, "begin").c_str(), field(partition, "end").c_str(), field(partition, "bytes").c_str());
   }
   print(out);
   return kDone;

@@ -4,16 +4,11 @@
 #include <cstdio>
 
 #include "core/learning/capacity_law.hpp"
+#include "pipelines/formatted.hpp"
 #include "pipelines/sum_report.hpp"
 
 namespace weir::cli {
 namespace {
-
-template <class... Args> std::string formatted(const char* format, Args... args) {
-  char text[256];
-  const int n = std::snprintf(text, sizeof text, format, args...);
-  return std::string(text, static_cast<std::size_t>(std::clamp(n, 0, int(sizeof text) - 1)));
-}
 
 std::vector<std::uint32_t> layer_sizes(const HashtronNetwork& network) {
   std::vector<std::uint32_t> out;

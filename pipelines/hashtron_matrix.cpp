@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "core/base/hash.hpp"
+#include "pipelines/formatted.hpp"
 
 namespace weir {
 namespace {
-
-template <class... Args> std::string formatted(const char* format, Args... args) {
-  char text[256];
-  const int n = std::snprintf(text, sizeof text, format, args...);
-  return std::string(text, static_cast<std::size_t>(std::clamp(n, 0, int(sizeof text) - 1)));
-}
 
 struct Moments {
   double mean = 0.0, variance = 0.0;

@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
 #include <filesystem>
 
 #include "core/base/crc32c.hpp"
+#include "pipelines/formatted.hpp"
 
 namespace weir {
 
@@ -21,9 +21,7 @@ std::string process_name(const std::string& data_dir) {
   std::error_code error;
   std::filesystem::path path = std::filesystem::weakly_canonical(data_dir, error);
   if (error) path = data_dir;
-  std::array<char, 16> hash{};
-  std::snprintf(hash.data(), hash.size(), "-%08x", crc32c(path.native()));
-  return out + hash.data();
+  return out + formatted("-%08x", crc32c(path.native()));
 }
 
 }  // namespace weir

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -12,6 +11,7 @@
 #include "core/records/codec.hpp"
 #include "core/records/json_text.hpp"
 #include "core/stats/prequential.hpp"
+#include "pipelines/formatted.hpp"
 
 namespace weir {
 namespace {
@@ -145,20 +145,13 @@ std::string counts_json(const std::map<std::string, std::uint64_t>& counts) {
   return o.take();
 }
 
-template <class... Args>
-std::string format(const char* pattern, Args... args) {
-  char text[512];
-  std::snprintf(text, sizeof text, pattern, args...);
-  return text;
-}
-
 std::string grouped(std::uint64_t value) {
   std::string digits = std::to_string(value);
   for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), 1, ',');
   return digits;
 }
 
-std::string shown(double value, int digits) { return std::isnan(value) ? "–" : format("%.*f", digits, value); }
+std::string shown(double value, int digits) { return std::isnan(value) ? "–" : formatted("%.*f", digits, value); }
 
 // Right-aligned in `width` columns; the dash of an absent figure takes three bytes and one column.
 std::string right(const std::string& text, std::size_t width) {
@@ -173,7 +166,7 @@ std::string reasons_text(const std::map<std::string, std::uint64_t>& counts) {
 }
 
 std::string latency_text(const LatencySummary& l) {
-  return l.count == 0 ? "not measured" : format("P50 %.1f   P99 %.1f   P99.9 %.1f   max %.1f µs", l.p50, l.p99, l.p999, l.max);
+  return l.count == 0 ? "not measured" : formatted("P50 %.1f   P99 %.1f   P99.9 %.1f   max %.1f µs", l.p50, l.p99, l.p999, l.max);
 }
 
 }  // namespace
@@ -319,11 +312,11 @@ std::string report_json(const Report& r) {
 std::string report_text(const Report& r, const std::string& data_dir) {
   std::string out;
   const auto line = [&](std::string_view name, std::string text) {
-    out += format("  %-16s", std::string(name).c_str()) + text + "\n";
+    out += formatted("  %-16s", std::string(name).c_str()) + text + "\n";
   };
   const auto count = [&](std::string_view name, std::uint64_t value, std::string more = {}) { line(name, right(grouped(value), 11) + more); };
   out += "Records\n";
-  count("events", r.events, r.events_per_second > 0 ? format("   in %.2f s: ", r.seconds) + grouped(std::uint64_t(r.events_per_second)) + " events/s" : "");
+  count("events", r.events, r.events_per_second > 0 ? formatted("   in %.2f s: ", r.seconds) + grouped(std::uint64_t(r.events_per_second)) + " events/s" : "");
   count("predicted", r.predicted);
   count("abstained", r.abstained, "   not certified by the gate");
   count("labelled", r.labelled);
@@ -355,7 +348,7 @@ std::string report_text(const Report& r, const std::string& data_dir) {
   if (r.regression) {
     row("width of sets", q.set_width, h.set_width, 4);
   } else if (const std::uint64_t sets = q.set_sizes[0] + q.set_sizes[1] + q.set_sizes[2]; sets > 0) {
-    const auto share = [&](std::size_t size) { return format("%.1f %%", 100.0 * double(q.set_sizes[size]) / double(sets)); };
+    const auto share = [&](std::size_t size) { return formatted("%.1f %%", 100.0 * double(q.set_sizes[size]) / double(sets)); };
     line("set sizes", "  none " + share(0) + ", one label " + share(1) + ", both " + share(2));
   }
   out += "\nLatency of the last run\n";

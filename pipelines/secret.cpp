@@ -3,10 +3,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+
+#include "pipelines/formatted.hpp"
 
 namespace weir {
 namespace {
@@ -69,9 +70,7 @@ Result<std::string> read_secret(const SecretRef& ref, std::string_view key) {
 std::optional<std::string> exposed(const SecretRef& ref) {
   struct stat status {};
   if (ref.from != SecretRef::From::kFile || ::stat(ref.name.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return std::nullopt;
-  char mode[8];
-  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777));
-  return ref.text() + " can be read by everybody (mode " + mode + ")";
+  return ref.text() + formatted(" can be read by everybody (mode %04o)", static_cast<unsigned>(status.st_mode & 07777));
 }
 
 }  // namespace weir

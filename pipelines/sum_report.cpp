@@ -2,22 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <numeric>
 
 #include "core/base/check.hpp"
 #include "core/learning/capacity_law.hpp"
+#include "pipelines/formatted.hpp"
 
 namespace weir {
-namespace {
-
-template <class... Args> std::string formatted(const char* format, Args... args) {
-  char text[256];
-  const int n = std::snprintf(text, sizeof text, format, args...);
-  return std::string(text, static_cast<std::size_t>(std::clamp(n, 0, int(sizeof text) - 1)));
-}
-
-}  // namespace
 
 std::vector<LayerSums> layer_sums(const SumCache& sums, std::span<const std::uint32_t> layers) {
   CHECK(std::accumulate(layers.begin(), layers.end(), 0U) == sums.neurons());
