@@ -189,6 +189,7 @@ class Lines {
   }
   void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
   void whole(std::string_view key, std::uint64_t value) { line(key, std::to_string(value)); }
+  void text(std::string_view lines) { out_ += lines; }
   std::string take() { return std::move(out_); }
 
  private:
@@ -339,34 +340,30 @@ std::string to_yaml(const std::vector<HashtronLayer>& layers) {
 }
 
 std::string to_yaml(const HashtronTrainingConfig& c) {
-  std::string out;
-  const auto line = [&](std::string_view key, const std::string& value) { out += std::string(key) + ": " + value + "\n"; };
-  const auto word = [&](std::string_view key, std::string_view value) { line(key, std::string(value)); };
-  const auto flag = [&](std::string_view key, bool value) { line(key, value ? "true" : "false"); };
-  const auto whole = [&](std::string_view key, std::uint64_t value) { line(key, std::to_string(value)); };
   const BackwardSettings& b = c.run.backward;
   const ForwardSettings& f = c.run.forward;
   std::string quoted_task = "\"";
   for (const char byte : c.task) quoted_task += byte == '"' || byte == '\\' ? std::string("\\") + byte : std::string(1, byte);
-  whole("version", 1);
-  line("task", quoted_task + "\"");
-  whole("split", c.split);
-  whole("seed", b.seed);
-  word("direction", words::text_of(kDirections, c.run.direction));
-  whole("sweeps", b.sweeps_max);
-  line("layers", to_yaml(c.layers));
-  out += backward_yaml(b, 0);
-  line("forward", "");
-  whole("  jobs", f.jobs_max);
-  whole("  capacity_half", f.capacity_half);
-  whole("  capacity_full", f.capacity_full);
-  flag("  measure_part", f.measure_part);
-  whole("  redraw_after", f.redraw_after);
-  whole("  undo", f.undo_max);
-  whole("  pair_layers", f.pair_layers);
-  out += alerts_yaml(c.run.alerts, 0);
-  whole("snapshot_every", c.snapshot_every);
-  return out;
+  Lines to(0);
+  to.whole("version", 1);
+  to.line("task", quoted_task + "\"");
+  to.whole("split", c.split);
+  to.whole("seed", b.seed);
+  to.line("direction", words::text_of(kDirections, c.run.direction));
+  to.whole("sweeps", b.sweeps_max);
+  to.line("layers", to_yaml(c.layers));
+  to.text(backward_yaml(b, 0));
+  to.line("forward", "");
+  to.whole("  jobs", f.jobs_max);
+  to.whole("  capacity_half", f.capacity_half);
+  to.whole("  capacity_full", f.capacity_full);
+  to.flag("  measure_part", f.measure_part);
+  to.whole("  redraw_after", f.redraw_after);
+  to.whole("  undo", f.undo_max);
+  to.whole("  pair_layers", f.pair_layers);
+  to.text(alerts_yaml(c.run.alerts, 0));
+  to.whole("snapshot_every", c.snapshot_every);
+  return to.take();
 }
 
 bool HashtronTrainingConfig::operator==(const HashtronTrainingConfig& other) const { return to_yaml(*this) == to_yaml(other); }
