@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <stdexcept>
 
 #include "tests/support/run_process.hpp"
@@ -126,6 +127,29 @@ rd_kafka_t* make_client(rd_kafka_type_t type = RD_KAFKA_PRODUCER, const std::map
   return client;
 }
 
+// Sends an admin request and waits for its answer. Returns what is wrong; "" if nothing. `fault`: the same of the answer's
+// parts.
+std::string ask(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send,
+                const std::function<std::string(rd_kafka_event_t*)>& fault = nullptr) {
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  send(queue);
+  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
+  std::string error = done == nullptr ? "no answer" : rd_kafka_event_error(done) != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_event_error_string(done) : "";
+  if (error.empty() && fault) error = fault(done);
+  if (done != nullptr) rd_kafka_event_destroy(done);
+  rd_kafka_queue_destroy(queue);
+  return error;
+}
+
+// The same by a client of its own. Throws what is wrong, of `doing`.
+void administer(const std::string& doing, const std::function<void(rd_kafka_t*, rd_kafka_queue_t*)>& send,
+                const std::function<std::string(rd_kafka_event_t*)>& fault = nullptr) {
+  rd_kafka_t* client = make_client();
+  const std::string error = ask(client, [&](rd_kafka_queue_t* queue) { send(client, queue); }, fault);
+  rd_kafka_destroy(client);
+  if (!error.empty()) throw std::runtime_error(doing + ": " + error);
+}
+
 }  // namespace
 
 void set_kafka_start(std::vector<std::string> arguments, std::string version) {
@@ -162,10 +186,7 @@ void delete_kafka_topics(const std::string& prefix) {
   for (std::vector<std::string> topics; !(topics = topics_with(client, prefix)).empty(); pause_between_polls()) {
     std::vector<rd_kafka_DeleteTopic_t*> list;
     for (const std::string& topic : topics) list.push_back(rd_kafka_DeleteTopic_new(topic.c_str()));
-    rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-    rd_kafka_DeleteTopics(client, list.data(), list.size(), nullptr, queue);
-    if (rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000); done != nullptr) rd_kafka_event_destroy(done);
-    rd_kafka_queue_destroy(queue);
+    ask(client, [&](rd_kafka_queue_t* queue) { rd_kafka_DeleteTopics(client, list.data(), list.size(), nullptr, queue); });
     rd_kafka_DeleteTopic_destroy_array(list.data(), list.size());
   }
   rd_kafka_destroy(client);
@@ -173,22 +194,23 @@ void delete_kafka_topics(const std::string& prefix) {
 
 void create_kafka_topic(const std::string& topic, int partitions, const std::map<std::string, std::string>& settings) {
   rd_kafka_t* client = make_client();
-  char text[256] = "";
-  rd_kafka_NewTopic_t* made = rd_kafka_NewTopic_new(topic.c_str(), partitions, -1, text, sizeof text);
-  for (const auto& [name, value] : settings) rd_kafka_NewTopic_set_config(made, name.c_str(), value.c_str());
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_CreateTopics(client, &made, 1, nullptr, queue);
-  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
-  std::string error = done == nullptr ? "no answer" : "";
-  if (done != nullptr) {
-    std::size_t count = 0;
-    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(done), &count);
-    for (std::size_t i = 0; i < count; ++i)
-      if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) error = rd_kafka_topic_result_error_string(results[i]);
-    rd_kafka_event_destroy(done);
-  }
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_NewTopic_destroy(made);
+  const std::string error = ask(
+      client,
+      [&](rd_kafka_queue_t* queue) {
+        char text[256] = "";
+        rd_kafka_NewTopic_t* made = rd_kafka_NewTopic_new(topic.c_str(), partitions, -1, text, sizeof text);
+        for (const auto& [name, value] : settings) rd_kafka_NewTopic_set_config(made, name.c_str(), value.c_str());
+        rd_kafka_CreateTopics(client, &made, 1, nullptr, queue);
+        rd_kafka_NewTopic_destroy(made);
+      },
+      [](rd_kafka_event_t* done) {
+        std::string out;
+        std::size_t count = 0;
+        const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(done), &count);
+        for (std::size_t i = 0; i < count; ++i)
+          if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) out = rd_kafka_topic_result_error_string(results[i]);
+        return out;
+      });
   if (error.empty()) wait_until([&] { return has_topic(client, topic); });
   rd_kafka_destroy(client);
   if (!error.empty()) throw std::runtime_error("creating topic " + topic + ": " + error);
@@ -318,77 +340,57 @@ void leave_kafka_transaction_open(const std::string& topic, const std::string& v
 }
 
 void delete_kafka_records(const std::string& topic, int partition, std::int64_t before) {
-  rd_kafka_t* client = make_client();
-  rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
-  rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = before;
-  rd_kafka_DeleteRecords_t* records = rd_kafka_DeleteRecords_new(list);
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_DeleteRecords(client, &records, 1, nullptr, queue);
-  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
-  const bool ok = done != nullptr && rd_kafka_event_error(done) == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (done != nullptr) rd_kafka_event_destroy(done);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_DeleteRecords_destroy(records);
-  rd_kafka_topic_partition_list_destroy(list);
-  rd_kafka_destroy(client);
-  if (!ok) throw std::runtime_error("deleting records of " + topic);
+  administer("deleting records of " + topic, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = before;
+    rd_kafka_DeleteRecords_t* records = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(client, &records, 1, nullptr, queue);
+    rd_kafka_DeleteRecords_destroy(records);
+    rd_kafka_topic_partition_list_destroy(list);
+  });
 }
 
 void grow_kafka_topic(const std::string& topic, int partitions) {
-  rd_kafka_t* client = make_client();
-  char text[256] = "";
-  rd_kafka_NewPartitions_t* more = rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(partitions), text, sizeof text);
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_CreatePartitions(client, &more, 1, nullptr, queue);
-  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
-  const bool ok = done != nullptr && rd_kafka_event_error(done) == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (done != nullptr) rd_kafka_event_destroy(done);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_NewPartitions_destroy(more);
-  rd_kafka_destroy(client);
-  if (!ok) throw std::runtime_error("adding partitions to " + topic);
+  administer("adding partitions to " + topic, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    char text[256] = "";
+    rd_kafka_NewPartitions_t* more = rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(partitions), text, sizeof text);
+    rd_kafka_CreatePartitions(client, &more, 1, nullptr, queue);
+    rd_kafka_NewPartitions_destroy(more);
+  });
 }
 
 void deny_kafka(KafkaRight right, const std::string& topic) {
-  rd_kafka_t* client = make_client();
-  char text[256] = "";
-  rd_kafka_AclBinding_t* denied =
-      rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-                              "User:*", "*", right == KafkaRight::kRead ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE,
-                              RD_KAFKA_ACL_PERMISSION_TYPE_DENY, text, sizeof text);
-  if (denied == nullptr) throw std::runtime_error(text);
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_CreateAcls(client, &denied, 1, nullptr, queue);
-  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
-  std::string error = done == nullptr ? "no answer" : rd_kafka_event_error(done) != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_event_error_string(done) : "";
-  if (error.empty()) {
-    std::size_t count = 0;
-    const rd_kafka_acl_result_t** results = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(done), &count);
-    for (std::size_t i = 0; i < count; ++i)
-      if (const rd_kafka_error_t* failed = rd_kafka_acl_result_error(results[i]); failed != nullptr) error = rd_kafka_error_string(failed);
-  }
-  if (done != nullptr) rd_kafka_event_destroy(done);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_AclBinding_destroy(denied);
-  rd_kafka_destroy(client);
-  if (!error.empty()) throw std::runtime_error("denying a right to " + topic + ": " + error);
+  administer(
+      "denying a right to " + topic,
+      [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+        char text[256] = "";
+        rd_kafka_AclBinding_t* denied =
+            rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+                                    "User:*", "*", right == KafkaRight::kRead ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE,
+                                    RD_KAFKA_ACL_PERMISSION_TYPE_DENY, text, sizeof text);
+        if (denied == nullptr) throw std::runtime_error(text);
+        rd_kafka_CreateAcls(client, &denied, 1, nullptr, queue);
+        rd_kafka_AclBinding_destroy(denied);
+      },
+      [](rd_kafka_event_t* done) {
+        std::string out;
+        std::size_t count = 0;
+        const auto* results = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(done), &count);
+        for (std::size_t i = 0; i < count; ++i)
+          if (const rd_kafka_error_t* failed = rd_kafka_acl_result_error(results[i]); failed != nullptr) out = rd_kafka_error_string(failed);
+        return out;
+      });
 }
 
 void allow_kafka_again() {
-  rd_kafka_t* client = make_client();
-  char text[256] = "";
-  rd_kafka_AclBindingFilter_t* all =
-      rd_kafka_AclBindingFilter_new(RD_KAFKA_RESOURCE_ANY, nullptr, RD_KAFKA_RESOURCE_PATTERN_ANY, nullptr, nullptr, RD_KAFKA_ACL_OPERATION_ANY,
-                                    RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof text);
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
-  rd_kafka_DeleteAcls(client, &all, 1, nullptr, queue);
-  rd_kafka_event_t* done = rd_kafka_queue_poll(queue, 10'000);
-  const bool ok = done != nullptr && rd_kafka_event_error(done) == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (done != nullptr) rd_kafka_event_destroy(done);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_AclBinding_destroy(all);
-  rd_kafka_destroy(client);
-  if (!ok) throw std::runtime_error("allowing everything again");
+  administer("allowing everything again", [](rd_kafka_t* client, rd_kafka_queue_t* queue) {
+    char text[256] = "";
+    rd_kafka_AclBindingFilter_t* all =
+        rd_kafka_AclBindingFilter_new(RD_KAFKA_RESOURCE_ANY, nullptr, RD_KAFKA_RESOURCE_PATTERN_ANY, nullptr, nullptr, RD_KAFKA_ACL_OPERATION_ANY,
+                                      RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof text);
+    rd_kafka_DeleteAcls(client, &all, 1, nullptr, queue);
+    rd_kafka_AclBinding_destroy(all);
+  });
 }
 
 }  // namespace weir
