@@ -13,11 +13,7 @@ namespace {
 class Determinism : public testing::Test {
  protected:
   static constexpr std::size_t kFlights = kSanitized ? 2'000 : 12'000;
-  static const FlightFiles& flights() {
-    static const TemporaryDirectory directory;
-    static const FlightFiles files = cut_flights(directory.path(), kFlights);
-    return files;
-  }
+  static const FlightFiles& flights() { return first_flights(kFlights); }
   static Topics topics_of(const FlightFiles& files, std::vector<std::string> settings, const ProcessOptions& options = {}) {
     settings.insert(settings.end(), {"crc_every=100", "snapshot_every=1000", "trainer.replay.every=50"});
     const TemporaryDirectory directory;

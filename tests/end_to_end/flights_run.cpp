@@ -9,6 +9,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "tests/support/temporary_directory.hpp"
+
 namespace weir {
 namespace {
 
@@ -42,6 +44,18 @@ FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t coun
   write_file(out.events, joined(out.event_lines));
   write_file(out.outcomes, joined(out.outcome_lines));
   return out;
+}
+
+const FlightFiles& first_flights(std::size_t count) {
+  static const TemporaryDirectory directory;
+  static std::map<std::size_t, FlightFiles> cut;
+  auto at = cut.find(count);
+  if (at == cut.end()) {
+    const std::filesystem::path own = directory / std::to_string(count);
+    std::filesystem::create_directory(own);
+    at = cut.emplace(count, cut_flights(own, count)).first;
+  }
+  return at->second;
 }
 
 void write_file(const std::filesystem::path& path, const std::string& text) {

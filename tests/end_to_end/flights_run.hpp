@@ -22,6 +22,8 @@ struct FlightFiles {
 // Writes the first `count` flights (or events of another stream in data/) and their outcomes to events.jsonl and outcomes.jsonl in
 // `directory`.
 FlightFiles cut_flights(const std::filesystem::path& directory, std::size_t count, const std::string& stream = "flights");
+// The first `count` flights, cut once for the whole program.
+const FlightFiles& first_flights(std::size_t count);
 
 void write_file(const std::filesystem::path& path, const std::string& text);
 std::string read_file(const std::filesystem::path& path);

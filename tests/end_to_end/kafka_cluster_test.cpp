@@ -10,11 +10,7 @@ namespace {
 
 const std::size_t kFlights = full_faults() ? 400 : 300;
 
-const FlightFiles& flights() {
-  static const TemporaryDirectory directory;
-  static const FlightFiles files = cut_flights(directory.path(), kFlights);
-  return files;
-}
+const FlightFiles& flights() { return first_flights(kFlights); }
 
 // Each in turn, so that every leader and every coordinator moves at least once.
 void leaders_move_when_a_broker_dies() {
@@ -76,20 +72,14 @@ void a_process_is_killed_while_a_broker_is_away() {
   run.expect_unbroken();
 }
 
-struct Scenario {
-  const char* name;
-  bool short_too;
-  void (*run)();
-};
-constexpr Scenario kScenarios[] = {
+constexpr KafkaScenario kScenarios[] = {
     {"LeadersMoveWhenABrokerDies", true, leaders_move_when_a_broker_dies},
     {"AllBrokersAreBounced", false, all_brokers_are_bounced},
     {"ABrokerStandsStill", false, a_broker_stands_still},
     {"AProcessIsKilledWhileABrokerIsAway", false, a_process_is_killed_while_a_broker_is_away},
 };
-void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
 
-class KafkaCluster : public testing::TestWithParam<Scenario> {};
+class KafkaCluster : public testing::TestWithParam<KafkaScenario> {};
 
 TEST_P(KafkaCluster, ChangesNothing) {
   set_kafka_broker_count(3);
@@ -97,13 +87,7 @@ TEST_P(KafkaCluster, ChangesNothing) {
   GetParam().run();
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, KafkaCluster, testing::ValuesIn([] {
-                           std::vector<Scenario> out;
-                           for (const Scenario& scenario : kScenarios)
-                             if (scenario.short_too || full_faults()) out.push_back(scenario);
-                           return out;
-                         }()),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Each, KafkaCluster, testing::ValuesIn(those_to_run(kScenarios)), [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace weir

@@ -31,18 +31,9 @@ constexpr Combination kSameBytes = {"event_time", "coupled"};
 constexpr Combination kOthers[] = {{"arrival", "free"}, {"event_time", "free"}, {"arrival", "coupled"}};
 constexpr Combination kAtLeastOnce = {"event_time", "coupled", true};
 
-const FlightFiles& flights() {
-  static const TemporaryDirectory directory;
-  static const FlightFiles files = cut_flights(directory.path(), 300);
-  return files;
-}
-
+const FlightFiles& flights() { return first_flights(300); }
 // So many that a model wins over the first one.
-const FlightFiles& many_flights() {
-  static const TemporaryDirectory directory;
-  static const FlightFiles files = cut_flights(directory.path(), 6'000);
-  return files;
-}
+const FlightFiles& many_flights() { return first_flights(6'000); }
 
 // The brokers do retention, and there are no backups.
 bool is_passed_on_kafka(std::string_view point) {

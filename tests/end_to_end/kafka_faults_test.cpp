@@ -17,11 +17,7 @@ namespace {
 // A test's length is that of its lines.
 const std::size_t kFlights = full_faults() ? 400 : 300;
 
-const FlightFiles& flights() {
-  static const TemporaryDirectory directory;
-  static const FlightFiles files = cut_flights(directory.path(), kFlights);
-  return files;
-}
+const FlightFiles& flights() { return first_flights(kFlights); }
 
 bool stands_still(const Process& process) {
   std::ifstream in("/proc/" + std::to_string(process.pid()) + "/stat");
@@ -301,12 +297,7 @@ void records_of_any_kind_are_answered() {
   EXPECT_EQ(invalid, strange.size());
 }
 
-struct Scenario {
-  const char* name;
-  bool short_too;
-  void (*run)();
-};
-constexpr Scenario kScenarios[] = {
+constexpr KafkaScenario kScenarios[] = {
     {"TheSameDirectoryTwiceIsRefused", false, the_same_directory_twice_is_refused},
     {"OfTwoCopiesTheFirstIsFenced", true, of_two_copies_the_first_is_fenced},
     {"OfTwoCopiesUnderOneNameTheFirstIsFenced", false, of_two_copies_under_one_name_the_first_is_fenced},
@@ -327,22 +318,15 @@ constexpr Scenario kScenarios[] = {
     {"ATransactionThatTheBrokerHasEndedIsCommittedAgain", false, a_transaction_that_the_broker_has_ended_is_committed_again},
     {"RecordsOfAnyKindAreAnswered", true, records_of_any_kind_are_answered},
 };
-void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
 
-class KafkaFaults : public testing::TestWithParam<Scenario> {};
+class KafkaFaults : public testing::TestWithParam<KafkaScenario> {};
 
 TEST_P(KafkaFaults, ChangeNothing) {
   KafkaRun::unbroken(flights());  // Before anything happens to the broker.
   GetParam().run();
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, KafkaFaults, testing::ValuesIn([] {
-                           std::vector<Scenario> out;
-                           for (const Scenario& scenario : kScenarios)
-                             if (scenario.short_too || full_faults()) out.push_back(scenario);
-                           return out;
-                         }()),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Each, KafkaFaults, testing::ValuesIn(those_to_run(kScenarios)), [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace weir

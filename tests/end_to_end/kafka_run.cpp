@@ -27,6 +27,15 @@ std::string shown(const KafkaRecord& record) {
 
 }  // namespace
 
+void PrintTo(const KafkaScenario& scenario, std::ostream* out) { *out << scenario.name; }
+
+std::vector<KafkaScenario> those_to_run(std::span<const KafkaScenario> all) {
+  std::vector<KafkaScenario> out;
+  for (const KafkaScenario& scenario : all)
+    if (scenario.short_too || full_faults()) out.push_back(scenario);
+  return out;
+}
+
 KafkaFeeder::KafkaFeeder(const FlightFiles& files, std::size_t lines_per_second, int partitions)
     : files_(files), thread_([=, this] { run(lines_per_second, partitions); }) {}
 

@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +18,15 @@
 #include "tests/support/temporary_directory.hpp"
 
 namespace weir {
+
+// Something that is done to runs, as a parameter of a test.
+struct KafkaScenario {
+  const char* name;
+  bool short_too;  // Not at full length only.
+  void (*run)();
+};
+void PrintTo(const KafkaScenario& scenario, std::ostream* out);
+std::vector<KafkaScenario> those_to_run(std::span<const KafkaScenario> all);
 
 // Writes lines to topics `<pipeline>.logs` and `<pipeline>.outcomes`, a few at a time, from a thread of its own, each exactly
 // once and in order though the broker goes away: no transaction, so that their offsets do not depend on the pace. A flight and

@@ -16,11 +16,7 @@ namespace {
 constexpr std::uint64_t kSeed = 1;
 constexpr std::size_t kFlights = kSanitized ? 3'000 : 20'000;
 
-const FlightFiles& flights() {
-  static const TemporaryDirectory directory;
-  static const FlightFiles files = cut_flights(directory.path(), kFlights);
-  return files;
-}
+const FlightFiles& flights() { return first_flights(kFlights); }
 
 std::int64_t predictions(const std::filesystem::path& data) {
   const ProcessResult result = run_weir({"topics", "--json", "--data", data.string()});

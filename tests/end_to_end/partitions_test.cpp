@@ -23,11 +23,7 @@ constexpr int kPartitions = 3;
 
 class Partitions : public testing::Test {
  protected:
-  static const FlightFiles& flights() {
-    static const TemporaryDirectory directory;
-    static const FlightFiles files = cut_flights(directory.path(), kFlights);
-    return files;
-  }
+  static const FlightFiles& flights() { return first_flights(kFlights); }
   static FlightsRun from_topics(const std::filesystem::path& data, std::vector<std::string> more = {}) {
     more.insert(more.end(), {"log.partitions=3", "sources.logs.files=[]", "sources.outcomes.files=[]", "idle_timeout=never", "backup_interval=0",
                              "promotion.every=100", "crc_every=100", "snapshot_every=1000", "trainer.replay.every=50", "commit_interval=200us"});

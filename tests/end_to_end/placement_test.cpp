@@ -23,11 +23,7 @@ class Placement : public testing::Test {
     kafka_brokers();
     delete_kafka_topics("flights.");
   }
-  static const FlightFiles& flights() {
-    static const TemporaryDirectory directory;
-    static const FlightFiles files = cut_flights(directory.path(), flights_max());
-    return files;
-  }
+  static const FlightFiles& flights() { return first_flights(flights_max()); }
   FlightsRun part(const std::string& chain, std::vector<std::string> more = {}) const {
     more.insert(more.end(), {"log.kind=kafka", "log.brokers=" + kafka_brokers(), "log.partitions=2", "sources.logs.files=[]", "sources.outcomes.files=[]",
                              "learning=free", "promotion.every=100", "trainer.replay.every=50"});

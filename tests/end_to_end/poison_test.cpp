@@ -17,11 +17,7 @@ constexpr int kStartsMax = 10;  // docs/operations.md §8
 // Where the record ends the process: in the task, or in the parser, which runs ahead of it on another thread.
 class Poison : public testing::TestWithParam<std::tuple<const char*, const char*, const char*>> {
  protected:
-  static const FlightFiles& flights() {
-    static const TemporaryDirectory directory;
-    static const FlightFiles files = cut_flights(directory.path(), kFlights);
-    return files;
-  }
+  static const FlightFiles& flights() { return first_flights(kFlights); }
   FlightsRun run_of() const {
     return FlightsRun(directory_ / "data", flights(), {std::string("order=") + std::get<0>(GetParam()), std::string("learning=") + std::get<1>(GetParam())});
   }

@@ -33,11 +33,7 @@ class Processes : public testing::Test {
     kafka_brokers();
     delete_kafka_topics("flights.");
   }
-  static const FlightFiles& flights() {
-    static const TemporaryDirectory directory;
-    static const FlightFiles files = cut_flights(directory.path(), kFlights);
-    return files;
-  }
+  static const FlightFiles& flights() { return first_flights(kFlights); }
 
   // One process of the pipeline, with a directory of its own.
   struct Node {
