@@ -4,6 +4,7 @@
 #include "pipelines/config_words.hpp"
 #include "pipelines/hashtron_config.hpp"
 #include "pipelines/pipeline_config.hpp"
+#include "pipelines/yaml_lines.hpp"
 
 namespace weir {
 namespace {
@@ -48,20 +49,7 @@ std::string texts(const std::vector<std::string>& items) {
   return list(items, [](const std::string& item) { return text(item); });
 }
 
-class Writer {
- public:
-  void line(int indent, std::string_view key, std::string_view value) {
-    out_.append(static_cast<std::size_t>(indent) * 2, ' ').append(key).append(value.empty() ? ":" : ": ").append(value).append("\n");
-  }
-  void flag(int indent, std::string_view key, bool value) { line(indent, key, value ? "true" : "false"); }
-  void raw(std::string_view value) { out_.append(value); }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
-void write_source(Writer& w, std::string_view key, const SourceConfig& source) {
+void write_source(YamlLines& w, std::string_view key, const SourceConfig& source) {
   w.line(1, key, "");
   w.line(2, "files", texts(source.files));
   w.flag(2, "follow", source.follow);
@@ -69,7 +57,7 @@ void write_source(Writer& w, std::string_view key, const SourceConfig& source) {
   w.flag(2, "stdin", source.standard_input);
 }
 
-void write_schema(Writer& w, std::string_view key, const EventSchema& schema, bool events) {
+void write_schema(YamlLines& w, std::string_view key, const EventSchema& schema, bool events) {
   w.line(1, key, "");
   w.line(2, "format", words::text_of(words::kLineFormats, schema.format));
   w.line(2, "id", text(schema.id));
@@ -96,7 +84,7 @@ void write_schema(Writer& w, std::string_view key, const EventSchema& schema, bo
   }
 }
 
-void write_features(Writer& w, const FeatureSpec& features) {
+void write_features(YamlLines& w, const FeatureSpec& features) {
   w.line(0, "features", features.aggregates.empty() && features.crosses.empty() ? "[]" : "");
   for (const AggregateSpec& a : features.aggregates) {
     std::string line = "  - {aggregate: " + std::string(words::text_of(words::kAggregates, a.kind)) + ", of: " +
@@ -117,12 +105,12 @@ void write_features(Writer& w, const FeatureSpec& features) {
   w.line(1, "half_life_records", number(features.scaler.half_life_events));
   w.flag(1, "include_self", features.scaler.include_self);
   w.line(1, "aggregate_clip", number(features.scaler.aggregate_clip));
-  w.line(1, "one_hot_limit", std::to_string(features.one_hot_limit));
-  w.line(1, "sparse_size", std::to_string(features.sparse_size));
+  w.whole(1, "one_hot_limit", features.one_hot_limit);
+  w.whole(1, "sparse_size", features.sparse_size);
 }
 
 // Of secrets, where they are.
-void write_security(Writer& w, const SecurityConfig& s) {
+void write_security(YamlLines& w, const SecurityConfig& s) {
   w.line(1, "security", "");
   w.line(2, "protocol", words::text_of(words::kProtocols, s.protocol));
   w.line(2, "mechanism", words::text_of(words::kMechanisms, s.mechanism));
@@ -140,15 +128,15 @@ void write_security(Writer& w, const SecurityConfig& s) {
   w.line(2, "scope", text(s.scope));
 }
 
-void write_hashtron(Writer& w, const HashtronLearningConfig& h) {
+void write_hashtron(YamlLines& w, const HashtronLearningConfig& h) {
   w.line(1, "hashtron", "");
-  w.line(2, "every", std::to_string(h.every));
-  w.line(2, "jobs", std::to_string(h.jobs));
-  w.line(2, "samples_min", std::to_string(h.samples_min));
-  w.line(2, "hold_out", std::to_string(h.hold_out));
+  w.whole(2, "every", h.every);
+  w.whole(2, "jobs", h.jobs);
+  w.whole(2, "samples_min", h.samples_min);
+  w.whole(2, "hold_out", h.hold_out);
   w.flag(2, "literal", false);  // What it stands for is in the others.
-  w.raw(backward_yaml(h.backward, 4));
-  w.raw(alerts_yaml(h.alerts, 4));
+  w.raw(backward_yaml(h.backward, 2));
+  w.raw(alerts_yaml(h.alerts, 2));
 }
 
 std::string auto_or(const std::optional<Duration>& duration) {
@@ -158,10 +146,10 @@ std::string auto_or(const std::optional<Duration>& duration) {
 }  // namespace
 
 std::string to_yaml(const PipelineConfig& c) {
-  Writer w;
-  w.line(0, "version", std::to_string(c.version));
+  YamlLines w;
+  w.whole(0, "version", c.version);
   w.line(0, "name", text(c.name));
-  w.line(0, "seed", std::to_string(c.seed));
+  w.whole(0, "seed", c.seed);
   w.line(0, "data_dir", text(c.data_dir));
   w.line(0, "sources", "");
   write_source(w, "logs", c.logs);
@@ -179,10 +167,10 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "gate", "");
   w.line(1, "kind", words::text_of(words::kGates, c.gate.kind));
   w.line(1, "coverage", number(c.gate.coverage));
-  w.line(1, "window", std::to_string(c.gate.window));
+  w.whole(1, "window", c.gate.window);
   w.line(1, "gamma", number(c.gate.gamma));
   w.line(1, "policy", words::text_of(words::kGatePolicies, c.gate.policy));
-  w.line(1, "warm_up", std::to_string(c.gate.warm_up));
+  w.whole(1, "warm_up", c.gate.warm_up);
   w.line(0, "predictions", "");
   w.flag(1, "count", c.predictions.count);
   w.line(0, "trainer", "");
@@ -202,26 +190,26 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "groups", c.trainer.groups.empty() ? "[]" : "");
   for (const TrainerGroupConfig& group : c.trainer.groups)
     w.raw("    - {block: " + text(group.block) + ", rate_factor: " + number(group.rate_factor) + ", l2: " + number(group.l2) + "}\n");
-  w.line(1, "local_steps", std::to_string(c.trainer.local_steps));
-  w.line(1, "idle_steps", std::to_string(c.trainer.idle_steps));
+  w.whole(1, "local_steps", c.trainer.local_steps);
+  w.whole(1, "idle_steps", c.trainer.idle_steps);
   w.line(1, "replay", "");
-  w.line(2, "capacity", std::to_string(c.trainer.replay.capacity));
+  w.whole(2, "capacity", c.trainer.replay.capacity);
   w.line(2, "keep", words::text_of(words::kReplayKeeps, c.trainer.replay.keep));
-  w.line(2, "every", std::to_string(c.trainer.replay.every));
-  w.line(2, "batch", std::to_string(c.trainer.replay.batch));
+  w.whole(2, "every", c.trainer.replay.every);
+  w.whole(2, "batch", c.trainer.replay.batch);
   w.line(1, "schedule", "");
   w.line(2, "kind", words::text_of(words::kSchedules, c.trainer.schedule.kind));
   w.line(2, "factor", number(c.trainer.schedule.factor));
-  w.line(2, "steps", std::to_string(c.trainer.schedule.steps));
-  w.line(2, "warm_up", std::to_string(c.trainer.schedule.warm_up));
+  w.whole(2, "steps", c.trainer.schedule.steps);
+  w.whole(2, "warm_up", c.trainer.schedule.warm_up);
   write_hashtron(w, c.trainer.hashtron);
   w.line(0, "promotion", "");
-  w.line(1, "every", std::to_string(c.promotion.every));
+  w.whole(1, "every", c.promotion.every);
   w.line(0, "join", "");
   w.line(1, "wait", duration_text(c.join.wait));
-  w.line(1, "rows_max", std::to_string(c.join.rows_max));
-  w.line(0, "crc_every", std::to_string(c.crc_every));
-  w.line(0, "snapshot_every", std::to_string(c.snapshot_every));
+  w.whole(1, "rows_max", c.join.rows_max);
+  w.whole(0, "crc_every", c.crc_every);
+  w.whole(0, "snapshot_every", c.snapshot_every);
   w.line(0, "order", words::text_of(words::kOrders, c.order));
   w.line(0, "idle_timeout", auto_or(c.idle_timeout));
   w.line(0, "max_jump", duration_text(c.max_jump));
@@ -235,7 +223,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(0, "log", "");
   w.line(1, "kind", words::text_of(words::kLogKinds, c.log.kind));
   w.line(1, "brokers", text(c.log.brokers));
-  w.line(1, "partitions", std::to_string(c.log.partitions));
+  w.whole(1, "partitions", c.log.partitions);
   w.line(1, "maintenance_interval", duration_text(c.log.maintenance_interval));
   w.line(1, "stall_after", duration_text(c.log.stall_after));
   write_security(w, c.log.security);
@@ -250,7 +238,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "parse", words::text_of(words::kParseModes, c.placement.parse));
   w.line(1, "partitions", c.placement.partitions ? list(*c.placement.partitions, [](std::uint32_t p) { return std::to_string(p); }) : "auto");
   w.line(0, "process", c.process.empty() ? "auto" : text(c.process));
-  w.line(0, "standby", std::to_string(c.standby));
+  w.whole(0, "standby", c.standby);
   w.line(0, "http", "");
   w.line(1, "listen", c.http.listen ? text(c.http.listen->text()) : "off");
   w.line(1, "token", text(c.http.token.text()));

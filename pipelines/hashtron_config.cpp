@@ -9,6 +9,7 @@
 #include "core/learning/hashtron_edge.hpp"
 #include "pipelines/config_section.hpp"
 #include "pipelines/config_words.hpp"
+#include "pipelines/yaml_lines.hpp"
 
 namespace weir {
 namespace {
@@ -178,61 +179,41 @@ void read_alerts(Section& section, HashtronAlertSettings& out) {
   s.finish();
 }
 
-namespace {
-
-// Lines of YAML, some way in.
-class Lines {
- public:
-  explicit Lines(std::size_t indent) : indent_(indent, ' ') {}
-  void line(std::string_view key, std::string_view value) {
-    out_ += indent_ + std::string(key) + ":" + (value.empty() ? "" : " ") + std::string(value) + "\n";
-  }
-  void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
-  void whole(std::string_view key, std::uint64_t value) { line(key, std::to_string(value)); }
-  void text(std::string_view lines) { out_ += lines; }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string indent_, out_;
-};
-
-}  // namespace
-
-std::string backward_yaml(const BackwardSettings& b, std::size_t indent) {
-  Lines to(indent);
-  to.line("sum_cache", words::text_of(kOnOff, b.sum_cache));
-  to.whole("ring", b.ring);
-  to.line("selection", words::text_of(kSelections, b.selection));
-  to.whole("edge_min", b.edge_min);
-  to.whole("explore_every", b.explore_every);
-  to.flag("pin_final", b.pin_final);
-  to.flag("rescue", b.rescue);
-  to.line("accept", words::text_of(kAccept, b.accept_always));
-  to.whole("attempts", b.attempts);
-  to.whole("stuck_sweeps", b.stuck_sweeps_max);
-  to.flag("fixed_salts", b.fixed_salts);
-  to.flag("stale_sums", b.stale_sums);
-  to.line("threshold", words::text_of(kThresholds, b.tally.mean_threshold));
-  to.flag("fill", b.tally.fill);
+std::string backward_yaml(const BackwardSettings& b, int level) {
+  YamlLines to;
+  to.line(level, "sum_cache", words::text_of(kOnOff, b.sum_cache));
+  to.whole(level, "ring", b.ring);
+  to.line(level, "selection", words::text_of(kSelections, b.selection));
+  to.whole(level, "edge_min", b.edge_min);
+  to.whole(level, "explore_every", b.explore_every);
+  to.flag(level, "pin_final", b.pin_final);
+  to.flag(level, "rescue", b.rescue);
+  to.line(level, "accept", words::text_of(kAccept, b.accept_always));
+  to.whole(level, "attempts", b.attempts);
+  to.whole(level, "stuck_sweeps", b.stuck_sweeps_max);
+  to.flag(level, "fixed_salts", b.fixed_salts);
+  to.flag(level, "stale_sums", b.stale_sums);
+  to.line(level, "threshold", words::text_of(kThresholds, b.tally.mean_threshold));
+  to.flag(level, "fill", b.tally.fill);
   const CapacitySettings& g = b.capacity;
-  to.line("capacity", "");
-  to.flag("  law", g.law);
-  to.whole("  clamp", g.clamp);
-  to.whole("  gold_clamp", g.gold_clamp);
-  to.whole("  min", g.capacity_min);
-  to.flag("  escape", g.escape);
-  to.line("  smoothing", "[" + std::to_string(g.smoothing[0]) + ", " + std::to_string(g.smoothing[1]) + ", " +
-                             std::to_string(g.smoothing[2]) + "]");
-  to.flag("  round_first", g.round_first);
+  to.line(level, "capacity", "");
+  to.flag(level + 1, "law", g.law);
+  to.whole(level + 1, "clamp", g.clamp);
+  to.whole(level + 1, "gold_clamp", g.gold_clamp);
+  to.whole(level + 1, "min", g.capacity_min);
+  to.flag(level + 1, "escape", g.escape);
+  to.line(level + 1, "smoothing",
+          "[" + std::to_string(g.smoothing[0]) + ", " + std::to_string(g.smoothing[1]) + ", " + std::to_string(g.smoothing[2]) + "]");
+  to.flag(level + 1, "round_first", g.round_first);
   return to.take();
 }
 
-std::string alerts_yaml(const HashtronAlertSettings& settings, std::size_t indent) {
-  Lines to(indent);
-  to.line("alerts", "");
-  to.whole("  memorised", settings.memorised);
-  to.whole("  gap", settings.gap);
-  to.whole("  sweeps", settings.sweeps);
+std::string alerts_yaml(const HashtronAlertSettings& settings, int level) {
+  YamlLines to;
+  to.line(level, "alerts", "");
+  to.whole(level + 1, "memorised", settings.memorised);
+  to.whole(level + 1, "gap", settings.gap);
+  to.whole(level + 1, "sweeps", settings.sweeps);
   return to.take();
 }
 
@@ -344,25 +325,25 @@ std::string to_yaml(const HashtronTrainingConfig& c) {
   const ForwardSettings& f = c.run.forward;
   std::string quoted_task = "\"";
   for (const char byte : c.task) quoted_task += byte == '"' || byte == '\\' ? std::string("\\") + byte : std::string(1, byte);
-  Lines to(0);
-  to.whole("version", 1);
-  to.line("task", quoted_task + "\"");
-  to.whole("split", c.split);
-  to.whole("seed", b.seed);
-  to.line("direction", words::text_of(kDirections, c.run.direction));
-  to.whole("sweeps", b.sweeps_max);
-  to.line("layers", to_yaml(c.layers));
-  to.text(backward_yaml(b, 0));
-  to.line("forward", "");
-  to.whole("  jobs", f.jobs_max);
-  to.whole("  capacity_half", f.capacity_half);
-  to.whole("  capacity_full", f.capacity_full);
-  to.flag("  measure_part", f.measure_part);
-  to.whole("  redraw_after", f.redraw_after);
-  to.whole("  undo", f.undo_max);
-  to.whole("  pair_layers", f.pair_layers);
-  to.text(alerts_yaml(c.run.alerts, 0));
-  to.whole("snapshot_every", c.snapshot_every);
+  YamlLines to;
+  to.whole(0, "version", 1);
+  to.line(0, "task", quoted_task + "\"");
+  to.whole(0, "split", c.split);
+  to.whole(0, "seed", b.seed);
+  to.line(0, "direction", words::text_of(kDirections, c.run.direction));
+  to.whole(0, "sweeps", b.sweeps_max);
+  to.line(0, "layers", to_yaml(c.layers));
+  to.raw(backward_yaml(b, 0));
+  to.line(0, "forward", "");
+  to.whole(1, "jobs", f.jobs_max);
+  to.whole(1, "capacity_half", f.capacity_half);
+  to.whole(1, "capacity_full", f.capacity_full);
+  to.flag(1, "measure_part", f.measure_part);
+  to.whole(1, "redraw_after", f.redraw_after);
+  to.whole(1, "undo", f.undo_max);
+  to.whole(1, "pair_layers", f.pair_layers);
+  to.raw(alerts_yaml(c.run.alerts, 0));
+  to.whole(0, "snapshot_every", c.snapshot_every);
   return to.take();
 }
 

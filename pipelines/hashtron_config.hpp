@@ -37,12 +37,12 @@ std::string to_yaml(const std::vector<HashtronLayer>& layers);  // One flow list
 // How a network learns backward: the keys from `literal` to `capacity`, of offline training and of a pipeline's trainer.hashtron. `seed`
 // and `sweeps_max` stay as they are.
 void read_backward(config::Section& section, BackwardSettings& out);
-// Those keys, a line each, `indent` spaces in. The first is sum_cache: what `literal` stands for is in the others.
-std::string backward_yaml(const BackwardSettings& settings, std::size_t indent);
+// Those keys, a line each, `level` levels in. The first is sum_cache: what `literal` stands for is in the others.
+std::string backward_yaml(const BackwardSettings& settings, int level);
 
 // The key `alerts`.
 void read_alerts(config::Section& section, HashtronAlertSettings& out);
-std::string alerts_yaml(const HashtronAlertSettings& settings, std::size_t indent);
+std::string alerts_yaml(const HashtronAlertSettings& settings, int level);
 
 // The key `layers`: a list of {neurons, premodulo, add, combiner: {kind, …}}. Not there: `out` stays as it is.
 void read_hashtron_layers(config::Section& parent, std::string_view key, std::vector<HashtronLayer>& out);
