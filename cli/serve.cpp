@@ -125,7 +125,7 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
   const std::optional<Topic> topic = topic_by_name(name);
   if (topic != Topic::kLogs && topic != Topic::kOutcomes)
     return Error{ErrorCode::kConfig, "topic '" + name + "': only logs and outcomes take records from outside"};
-  const SourceConfig& source = topic == Topic::kLogs ? pipeline.config().logs : pipeline.config().outcomes;
+  const SourceConfig& source = pipeline.config().source_of(*topic);
   if (source.ends())
     return Error{ErrorCode::kConfig, "sources." + name + ": this pipeline reads files, nothing reads its topic; run it with --set sources." + name + ".files=[]"};
   const std::optional<PartitionId> partition = partition_of_request(request);

@@ -241,6 +241,9 @@ struct PipelineConfig {
 
   // False where the log lines carry their labels themselves and nothing comes later.
   bool has_outcomes() const { return !outcomes_schema.label.empty(); }
+  // Of `logs` or `outcomes`: where the lines come from, and how they are read.
+  const SourceConfig& source_of(Topic topic) const { return topic == Topic::kLogs ? logs : outcomes; }
+  const EventSchema& schema_of(Topic topic) const { return topic == Topic::kLogs ? logs_schema : outcomes_schema; }
   // What `auto` comes to. Event time for inputs that end (files without follow), arrival for live traffic; inputs that end
   // are always waited for, others 10 s. nullopt: no idle timeout.
   OrderMode resolved_order() const;

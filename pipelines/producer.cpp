@@ -3,18 +3,14 @@
 #include "actors/runtime/source_reader.hpp"
 #include "core/base/check.hpp"
 #include "core/records/line_parser.hpp"
+#include "pipelines/topology.hpp"
 
 namespace weir {
-namespace {
-const EventSchema& schema_of(const PipelineConfig& config, Topic topic) {
-  return topic == Topic::kLogs ? config.logs_schema : config.outcomes_schema;
-}
-}  // namespace
 
 ProducedLines::ProducedLines(const PipelineConfig& config, Topic topic, std::optional<PartitionId> partition)
     : config_(config), topic_(topic), partition_(partition) {
   CHECK(topic == Topic::kLogs || topic == Topic::kOutcomes);
-  const EventSchema& schema = schema_of(config, topic);
+  const EventSchema& schema = config.schema_of(topic);
   header_next_ = schema.format == LineFormat::kCsv && schema.columns.empty();
 }
 
@@ -27,7 +23,7 @@ Result<void> ProducedLines::add(std::string_view text) {
       lines_.emplace_back(line);
       continue;
     }
-    TRY_ASSIGN(const auto parser, make_line_parser(schema_of(config_, topic_), topic_ == Topic::kLogs ? LineRole::kEvent : LineRole::kOutcome));
+    TRY_ASSIGN(const auto parser, make_line_parser(config_.schema_of(topic_), role_of(topic_)));
     TRY(parser->header(line));
     header_ = line;
     header_next_ = false;

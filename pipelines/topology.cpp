@@ -56,15 +56,14 @@ std::string accept_loss_key(Topic source) { return "sources." + std::string(shor
 
 // One of the two sources, as an input of the inference task.
 void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPlan& task) {
-  const bool logs = topic == Topic::kLogs;
-  const SourceConfig& source = logs ? config.logs : config.outcomes;
+  const SourceConfig& source = config.source_of(topic);
   InputPlan input;
-  input.input = logs ? InputId::kLogs : InputId::kOutcomes;
+  input.input = topic == Topic::kLogs ? InputId::kLogs : InputId::kOutcomes;
   input.topic = topic;
   input.topic_name = config.topic_name(topic);
   input.partition = task.partition;
-  input.role = logs ? LineRole::kEvent : LineRole::kOutcome;
-  input.schema = logs ? config.logs_schema : config.outcomes_schema;
+  input.role = role_of(topic);
+  input.schema = config.schema_of(topic);
   input.schema.line_bytes_max = config.max_line;
   input.schema.label_binary = kind == TaskKind::kClassification;
   input.parse_ahead = config.placement.parse == ParseMode::kAhead;
@@ -82,14 +81,14 @@ void add_source(const PipelineConfig& config, Topic topic, TaskKind kind, TaskPl
 
 // Where a source's lines go through its topic first: what brings them there, into all partitions.
 void add_appender(const PipelineConfig& config, Topic topic, RuntimePlan& plan) {
-  const SourceConfig& source = topic == Topic::kLogs ? config.logs : config.outcomes;
+  const SourceConfig& source = config.source_of(topic);
   if (source.ends() || source.from_topic()) return;
   AppenderPlan appender;
   appender.name = appender_of(topic);
   appender.topic = topic;
-  appender.schema = topic == Topic::kLogs ? config.logs_schema : config.outcomes_schema;
+  appender.schema = config.schema_of(topic);
   appender.schema.line_bytes_max = config.max_line;
-  appender.role = topic == Topic::kLogs ? LineRole::kEvent : LineRole::kOutcome;
+  appender.role = role_of(topic);
   appender.partitions = static_cast<std::int32_t>(config.log.partitions);
   appender.open_source = opener(source, appender.schema);
   plan.appenders.push_back(std::move(appender));

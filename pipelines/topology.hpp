@@ -23,6 +23,9 @@ Result<std::unique_ptr<TopicLog>> open_log(const PipelineConfig& config, bool re
 // Creates the pipeline's topics, or checks them: kConfig where the directory was made with another number of partitions.
 Result<void> create_topics(const PipelineConfig& config, TopicLog& log);
 
+// What a line of `logs` or `outcomes` is.
+inline LineRole role_of(Topic topic) { return topic == Topic::kLogs ? LineRole::kEvent : LineRole::kOutcome; }
+
 // All tasks and appenders of the pipeline, in whatever process they run. `maintain` is the caller's.
 Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
 
