@@ -338,17 +338,33 @@ LatencyFigures measure_latency(const KafkaBroker& broker, const Engine& engine, 
   return out;
 }
 
+namespace {
+
+// A job that finds a hundred logs in its topic.
+struct FilledRun {
+  static constexpr std::int64_t kLogs = 100;
+  JobRun run;
+  Arrivals committed;
+  JobSender sender;
+
+  FilledRun(const KafkaBroker& broker, const Engine& engine, int partitions)
+      : run(broker, engine, partitions), committed(run.topics(), kLogs, true), sender(run.topics(), /*linger_ms=*/0) {
+    while (sender.logs() < kLogs) sender.log();
+    sender.flush();
+  }
+  // Seconds until it has answered one.
+  double start() {
+    const double begin = now_seconds();
+    run.start();
+    wait_for_first(run, committed, [] { pause_ms(1); });
+    return committed.at(committed.first()) - begin;
+  }
+};
+
+}  // namespace
+
 double measure_start(const KafkaBroker& broker, const Engine& engine, int partitions) {
-  JobRun run(broker, engine, partitions);
-  constexpr std::int64_t kLogs = 100;
-  const Arrivals committed(run.topics(), kLogs, true);
-  JobSender sender(run.topics(), /*linger_ms=*/0);
-  while (sender.logs() < kLogs) sender.log();
-  sender.flush();
-  const double begin = now_seconds();
-  run.start();
-  wait_for_first(run, committed, [] { pause_ms(1); });
-  return committed.at(committed.first()) - begin;
+  return FilledRun(broker, engine, partitions).start();
 }
 
 RestartFigures measure_restart(const KafkaBroker& broker, const Engine& engine, int partitions, const RestartLoad& load) {
@@ -422,14 +438,9 @@ RestartFigures measure_restart(const KafkaBroker& broker, const Engine& engine, 
 }
 
 IdleFigures measure_idle(const KafkaBroker& broker, const Engine& engine, int partitions, double seconds, const std::string& topic) {
-  JobRun run(broker, engine, partitions);
-  constexpr std::int64_t kLogs = 100;
-  const Arrivals committed(run.topics(), kLogs, true);
-  JobSender sender(run.topics(), /*linger_ms=*/0);
-  while (sender.logs() < kLogs) sender.log();
-  sender.flush();
-  run.start();
-  wait_for_first(run, committed, [] { pause_ms(10); });
+  FilledRun filled(broker, engine, partitions);
+  filled.start();
+  JobRun& run = filled.run;
   pause_ms(2000);
   const EndOfTopic end(run.topics().brokers, run.topics().name + "." + topic);
   const auto records = [&] {
