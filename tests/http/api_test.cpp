@@ -35,6 +35,21 @@ placement: {pin: off, lock_memory: false}
 
 HttpAnswer ask(const HttpApi& api, std::string_view path, bool authorised = true) { return api.answer({path, authorised}); }
 
+// A pipeline whose tasks run, and what is told of it.
+struct Ready {
+  HttpApi api;
+  std::unique_ptr<RunningPipeline> pipeline;
+
+  explicit Ready(const PipelineConfig& config) : api(config) {
+    auto started = RunningPipeline::start(config, system_clock());
+    if (!started.ok()) throw std::runtime_error(started.error().what);
+    pipeline = std::move(*started);
+    api.attach(*pipeline);
+    EXPECT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; })) << ask(api, "/ready").body;
+  }
+  ~Ready() { api.detach(); }
+};
+
 TEST(HttpApi, TellsALifeFromItsStartToItsEnd) {
   TemporaryDirectory directory;
   HttpApi api(config(directory));
@@ -61,12 +76,9 @@ TEST(HttpApi, TellsALifeFromItsStartToItsEnd) {
 
 TEST(HttpApi, ATaskThatStartsAgainIsNotReadyAndOneThatStandsStillIsNotHealthy) {
   TemporaryDirectory directory;
-  HttpApi api(config(directory));
-  auto pipeline = RunningPipeline::start(config(directory), system_clock());
-  ASSERT_TRUE(pipeline.ok());
-  api.attach(**pipeline);
-  ASSERT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; }));
-  TaskStatus& task = *(*pipeline)->statuses()[0];
+  const Ready ready(config(directory));
+  const HttpApi& api = ready.api;
+  TaskStatus& task = *ready.pipeline->statuses()[0];
   task.phase = TaskPhase::kStarting;  // As the supervisor has it between a failure and the next start.
   EXPECT_EQ(ask(api, "/ready").status, 503u);
   EXPECT_EQ(ask(api, "/health").status, 200u);
@@ -78,31 +90,23 @@ TEST(HttpApi, ATaskThatStartsAgainIsNotReadyAndOneThatStandsStillIsNotHealthy) {
     return ask(api, "/health").status == 503;
   }));
   EXPECT_TRUE(wait_until([&] { return ask(api, "/health").status == 200; }));
-  api.detach();
 }
 
 TEST(HttpApi, WithoutTheTokenSaysNoMoreThanWhetherItIsWell) {
   TemporaryDirectory directory;
-  HttpApi api(config(directory));
-  auto pipeline = RunningPipeline::start(config(directory), system_clock());
-  ASSERT_TRUE(pipeline.ok());
-  api.attach(**pipeline);
-  ASSERT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; }));
+  const Ready ready(config(directory));
+  const HttpApi& api = ready.api;
   EXPECT_EQ(ask(api, "/ready", false).body, "{\"status\":\"ready\"}\n");
   EXPECT_EQ(ask(api, "/health", false).status, 200u);
   for (const char* path : {"/metrics", "/", "/none", "/metrics/", "/Ready"}) EXPECT_EQ(ask(api, path, false).status, 401u) << path;
   EXPECT_EQ(ask(api, "/").status, 200u);
   for (const char* path : {"/none", "/metrics/", "/Ready", "//", "/metrics%20"}) EXPECT_EQ(ask(api, path).status, 404u) << path;
-  api.detach();
 }
 
 TEST(HttpApi, EveryFamilyIsThereFromTheStartWithEveryReason) {
   TemporaryDirectory directory;
-  HttpApi api(config(directory));
-  auto pipeline = RunningPipeline::start(config(directory), system_clock());
-  ASSERT_TRUE(pipeline.ok());
-  api.attach(**pipeline);
-  ASSERT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; }));
+  const Ready ready(config(directory));
+  const HttpApi& api = ready.api;
   const PrometheusPage page = read_prometheus(ask(api, "/metrics").body);
   for (const std::string& complaint : page.complaints) ADD_FAILURE() << complaint;
   const std::map<std::string, std::string> task = {{"task", "inference"}, {"partition", "0"}};
@@ -118,18 +122,13 @@ TEST(HttpApi, EveryFamilyIsThereFromTheStartWithEveryReason) {
       EXPECT_TRUE(sample.labels.contains("pipeline")) << name;
       EXPECT_TRUE(sample.labels.contains("process")) << name;
     }
-  api.detach();
 }
 
 // One task reads the examples of all partitions, and all inference tasks one partition of models: still one sample each.
 TEST(HttpApi, ASharedModelsInputsAreToldByTheirPartitions) {
   TemporaryDirectory directory;
-  const PipelineConfig shared = config(directory, {"log.partitions=3", "learning=free", "model.shared=true"});
-  HttpApi api(shared);
-  auto pipeline = RunningPipeline::start(shared, system_clock());
-  ASSERT_TRUE(pipeline.ok()) << pipeline.error().what;
-  api.attach(**pipeline);
-  ASSERT_TRUE(wait_until([&] { return ask(api, "/ready").status == 200; }));
+  const Ready ready(config(directory, {"log.partitions=3", "learning=free", "model.shared=true"}));
+  const HttpApi& api = ready.api;
   const PrometheusPage page = read_prometheus(ask(api, "/metrics").body);
   for (const std::string& complaint : page.complaints) ADD_FAILURE() << complaint;
   const auto samples = [&](const std::map<std::string, std::string>& labels) {
@@ -144,7 +143,6 @@ TEST(HttpApi, ASharedModelsInputsAreToldByTheirPartitions) {
   }
   EXPECT_EQ(page.sum("weir_input_records_total", {{"task", "learning"}}), 0.0);
   EXPECT_EQ(page.families.at("weir_input_records_total").samples.size(), 3u * 3u + 1u);
-  api.detach();
 }
 
 TEST(StartHttp, ListensAsTheConfigSaysAndReadsTheToken) {
