@@ -3,26 +3,11 @@
 #include "cli/commands.hpp"
 #include "cli/data_access.hpp"
 #include "core/base/crc32c.hpp"
+#include "core/base/printable.hpp"
 #include "pipelines/topology.hpp"
 
 namespace weir::cli {
 namespace {
-
-std::string printable(std::string_view bytes) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f && c != '\\') {
-      out += c;
-    } else {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
-}
 
 Result<std::string> inspect_task(const InspectArguments& arguments, const TaskSpec& spec, TaskStore& task, const Recovered& recovered) {
   std::string out = "task " + arguments.task + " partition " + std::to_string(spec.partition.value) + ": " + std::to_string(recovered.last_commit.value) + " commits\n";

@@ -3,6 +3,7 @@
 #include <lz4.h>
 
 #include "core/base/crc32c.hpp"
+#include "core/base/printable.hpp"
 #include "storage/positions.hpp"
 
 namespace weir {
@@ -23,21 +24,6 @@ T read_big_endian(std::string_view bytes) {
   T value = 0;
   for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value << 8 | static_cast<unsigned char>(bytes[i]));
   return value;
-}
-
-std::string printable(std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    if (c >= ' ' && c <= '~') {
-      out += c;
-    } else {
-      out += "\\x";
-      out += digits[static_cast<unsigned char>(c) >> 4];
-      out += digits[static_cast<unsigned char>(c) & 15];
-    }
-  }
-  return out;
 }
 
 std::string name_of_topic(char byte) {
