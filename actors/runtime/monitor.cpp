@@ -11,7 +11,8 @@ namespace weir {
 namespace {
 constexpr std::int64_t kLockEveryNs = 5'000'000'000;
 
-// Since when a task has had records to deal with and dealt with none.
+// Since when a task has had records to deal with and dealt with none. Those that wait for a silent input, by the config's order, are
+// none to deal with: that input has nothing, and it may stay so for ever.
 struct Standstill {
   std::uint64_t records = 0;
   std::int64_t since_ns = 0;
@@ -20,7 +21,8 @@ struct Standstill {
     const std::uint64_t done = status.records.load(std::memory_order_relaxed);
     const bool waiting = status.waiting.load(std::memory_order_relaxed) > 0 ||
                          std::ranges::any_of(status.inputs.all(), [&](const InputStatus* input) { return input->lag(clock.wall_us()).records > 0; });
-    if (!waiting || done != records || since_ns == 0 || status.phase.load() != TaskPhase::kRunning) {
+    const bool rests = status.rests.load(std::memory_order_relaxed);
+    if (!waiting || rests || done != records || since_ns == 0 || status.phase.load() != TaskPhase::kRunning) {
       records = done;
       since_ns = now;
     }

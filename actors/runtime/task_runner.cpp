@@ -101,6 +101,7 @@ Result<void> TaskRunner::open() {
   last_commit_ns_ = clock_.monotonic_ns();
   status_.commit_began_ns.store(0, std::memory_order_relaxed);
   status_.waiting.store(0, std::memory_order_relaxed);
+  status_.rests.store(false, std::memory_order_relaxed);
   return {};
 }
 
@@ -183,6 +184,13 @@ bool TaskRunner::declare_idle() {
     }
   }
   return declared;
+}
+
+// REQUIRES: there is nothing to take. Whether that is so because each input that has not given its next record is known to have none.
+bool TaskRunner::rests() {
+  for (Input& input : inputs_)
+    if (!input.queue->has_next() && !input.queue->ended() && (input.ring->quiet_ns() < 0 || input.ring->has_batch())) return false;
+  return true;
 }
 
 bool TaskRunner::sources_ended() {
@@ -401,6 +409,7 @@ Result<Turn> TaskRunner::turn() {
   drain_rings();
   const bool stopping = stopping_.load(std::memory_order_acquire);
   std::uint64_t done = 0;
+  bool resting = false;
   std::int64_t now = clock_.monotonic_ns();
   while (!stopping && done < kTurnRecords) {
     // Credit: while one transaction is being written, the other grows to a bound and then waits.
@@ -411,8 +420,9 @@ Result<Turn> TaskRunner::turn() {
     }
     InputQueue* queue = choose();
     if (queue == nullptr) {
-      if (!declare_idle()) break;
-      continue;
+      if (declare_idle()) continue;
+      resting = done == 0 && rests();
+      break;
     }
     if (slot_.in_flight() && !input_of(*queue).attempted) break;  // The attempt is counted between commits.
     TRY(process_one(*queue));
@@ -433,6 +443,7 @@ Result<Turn> TaskRunner::turn() {
     status_.records.fetch_add(done, std::memory_order_relaxed);
     if (publish_) publish_(status_);
   }
+  status_.rests.store(resting, std::memory_order_relaxed);
   mark_read();
   return_batches();
 

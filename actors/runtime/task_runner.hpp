@@ -75,6 +75,7 @@ class TaskRunner final : public Runner {
   void drain_rings();
   void return_batches();
   bool declare_idle();
+  bool rests();
   Result<bool> meet_first_records();
   void mark_read();
   bool note_quiet();

@@ -71,6 +71,7 @@ struct TaskStatus {
   std::atomic<std::uint64_t> aborts{0};          // Transactions that were aborted, and committed again.
   std::atomic<std::uint64_t> restarts{0};
   std::atomic<std::uint64_t> waiting{0};         // Records read and not processed.
+  std::atomic<bool> rests{false};                // None of them may be taken before an input, which is silent, has its next one.
   std::atomic<std::uint64_t> bytes_read{0};      // Of direct sources, as stored.
   std::atomic<std::uint64_t> bytes_total{0};
   std::atomic<double> log_loss_sum{0.0};

@@ -307,6 +307,37 @@ TEST_F(RuntimeTest, WhatStaysGoesOnWhatGoesIsCommittedAndWhatComesGoesOnFromTher
   for (int p = 0; p < kPartitions; ++p) EXPECT_EQ(answered(p), of[p]);
 }
 
+// Records that wait, by event time, for an input that has nothing more (idle_timeout: never) are no stall, however long; those that wait
+// for one whose reader gets no answer are.
+TEST_F(RuntimeTest, WaitingForASilentInputIsNoStall) {
+  ASSERT_TRUE(memory->create({Topic::kOutcomes, "outcomes", kPartitions, {}}).ok());
+  RuntimePlan both = plan();
+  both.tasks.resize(2);
+  both.stall_after = std::chrono::milliseconds(200);
+  both.monitor_interval = std::chrono::milliseconds(10);
+  for (TaskPlan& task : both.tasks) {
+    task.order = OrderPolicy::kEventTime;
+    task.idle_timeout = Duration(-1);
+    InputPlan outcomes = task.inputs[0];
+    outcomes.input = InputId::kOutcomes;
+    outcomes.topic = Topic::kOutcomes;
+    outcomes.topic_name = "outcomes";
+    task.inputs.push_back(outcomes);
+  }
+  runtime = std::make_unique<Runtime>(std::move(both), log, system_clock());
+  ASSERT_TRUE(reaches(0, TaskPhase::kRunning) && reaches(1, TaskPhase::kRunning));
+  produce(0, 3);
+  produce(1, 3);
+  ASSERT_TRUE(wait_until([&] { return status(0).waiting == 3u && status(0).rests && status(1).waiting == 3u && status(1).rests; }));
+  // The other one, which waits for nothing before the first does, tells when it has been long enough.
+  faults.set(&Faults::silent, {1});
+  ASSERT_TRUE(wait_until([&] { return !status(1).stall().empty(); }));
+  EXPECT_EQ(status(0).stall(), "");
+  EXPECT_TRUE(std::ranges::none_of(runtime->warnings(), [](const std::string& warning) { return warning.find("no progress") != std::string::npos; }));
+  EXPECT_EQ(answered(0), 0u);
+  EXPECT_EQ(status(0).inputs.find(InputId::kLogs, PartitionId(0))->lag(system_clock().wall_us()).records, 3u);  // They are there, and said to be.
+}
+
 // One task, an input in several partitions: that the others go on does not hide the one that gets no answer.
 TEST_F(RuntimeTest, AStallInOnePartitionOfAnInputIsTold) {
   RuntimePlan several = plan();

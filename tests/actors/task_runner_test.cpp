@@ -229,6 +229,30 @@ TEST_F(RunnerTest, GoesOnAfterAnIdleInputOnlyWhenItsTimeoutHasPassed) {
   EXPECT_EQ(published().size(), 1U);
 }
 
+// Not so long as an end is not confirmed, or something may be taken: then waiting records are a stall.
+TEST_F(RunnerTest, RestsOnlyWhereSilentInputsAreWaitedFor) {
+  TaskPlan plan = plan_of(OrderPolicy::kEventTime);
+  plan.idle_timeout = Duration(-1);
+  produce(Topic::kLogs, {line(1, 10), line(2, 30)});
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  clock.advance(std::chrono::seconds(1));
+  ASSERT_TRUE(runner.reader(0).step(Duration(0)).ok());
+  ASSERT_TRUE(runner.turn().ok());
+  EXPECT_EQ(status.waiting, 2u);
+  EXPECT_FALSE(status.rests) << "nobody has looked for outcomes yet";
+  ASSERT_TRUE(runner.reader(1).step(Duration(0)).ok());
+  ASSERT_TRUE(runner.turn().ok());
+  EXPECT_TRUE(status.rests);
+  produce(Topic::kOutcomes, {line(1, 20)});
+  ASSERT_TRUE(runner.reader(1).step(Duration(0)).ok());
+  ASSERT_TRUE(runner.turn().ok());  // Takes the first event, then the outcome.
+  EXPECT_FALSE(status.rests);
+  ASSERT_TRUE(drive(runner, 5).ok());
+  EXPECT_TRUE(status.rests);
+  EXPECT_EQ(published().size(), 2u);
+}
+
 TEST_F(RunnerTest, StopsReadingWhenTheCommitterIsBehind) {
   TaskPlan plan = plan_of(OrderPolicy::kArrival);
   plan.transaction_bytes_max = 2000;

@@ -156,17 +156,17 @@ TEST_F(Metrics, AgreeWithStatusAndReport) {
 TEST_F(Metrics, LagIsWhatIsNotCommitted) {
   const FlightFiles files = cut_flights(directory_.path(), 500);
   // Outcomes are waited for: until one comes, no event can be taken in event-time order.
-  const FlightsRun run(directory_ / "data", files, {"sources.logs.files=[]", "sources.outcomes.files=[]", "order=event_time", "idle_timeout=1 h"});
+  const FlightsRun run(directory_ / "data", files, {"sources.logs.files=[]", "sources.outcomes.files=[]", "order=event_time", "idle_timeout=1 h", "log.stall_after=1s"});
   Process process(program(run));
   const std::uint16_t port = port_of(run, process);
   produce(run, "logs", joined(files.event_lines));
   const std::map<std::string, std::string> logs = {{"input", "logs"}, {"topic", "flights.logs"}, {"partition", "0"}};
   ASSERT_TRUE(wait_until([&] { return scrape(port).sum("weir_input_lag_records", logs) == 500 || !process.running(); }));
-  ASSERT_TRUE(wait_until([&] { return scrape(port).sum("weir_input_lag_seconds", logs) > 0.2; }));
+  ASSERT_TRUE(wait_until([&] { return scrape(port).sum("weir_input_lag_seconds", logs) > 1.5; }));
   EXPECT_EQ(count_in(status(run), "logs", "records"), 500);
-  // The watchdog has not found it too long yet, or has: either way the two say the same.
-  const double stalled = scrape(port).sum("weir_task_stalled");
-  EXPECT_TRUE(http_get(port, "/health").status == (stalled == 0 ? 200 : 503) || scrape(port).sum("weir_task_stalled") != stalled);
+  // That is no stall, however long: nothing is there that could be taken.
+  EXPECT_EQ(scrape(port).sum("weir_task_stalled"), 0);
+  EXPECT_EQ(http_get(port, "/health").status, 200);
   produce(run, "outcomes", "{\"id\":1,\"ts\":\"2014-01-01T00:00:00Z\",\"label\":1}\n");
   // One that far ahead is held; the next confirms it.
   produce(run, "outcomes", "{\"id\":2,\"ts\":\"2014-01-01T00:00:01Z\",\"label\":1}\n");
