@@ -23,6 +23,7 @@ namespace {
 constexpr SnapshotFrame kFrame = {"weirtrai", 1, "training snapshot"};
 constexpr std::uint32_t kSamplesMin = 5;
 constexpr const char* kPrevious = ".previous";
+constexpr const char* kLock = ".lock";
 
 Error io_error(const std::string& path, const std::string& what) {
   const int code = errno;
@@ -196,14 +197,28 @@ HashtronTraining::HashtronTraining(TrainingOptions options, std::unique_ptr<Hash
       last_jobs_(run_->network().layers()) {}
 
 Result<std::unique_ptr<HashtronTraining>> HashtronTraining::open(TrainingOptions options) {
-  HashtronTrainingConfig& config = options.config;
-  TRY_ASSIGN(SplitSamples samples, load_training_samples(config));
-  const bool resumes = !options.snapshot.empty() && std::filesystem::exists(options.snapshot);
-  if (options.rollback != TrainingRollback::kNone && !resumes)
+  const auto is_there = [&] { return !options.snapshot.empty() && std::filesystem::exists(options.snapshot); };
+  if (options.rollback != TrainingRollback::kNone && !is_there())
     return Error{ErrorCode::kNotFound, (options.snapshot.empty() ? std::string("rollback: no snapshot was given")
                                                                  : options.snapshot + ": not there") +
                                            "; expected the snapshot of the training that is to be rolled back"};
-  if (!options.snapshot.empty()) TRY(check_writable(options.snapshot));
+  std::optional<FileLock> lock;
+  if (!options.snapshot.empty()) {
+    TRY(check_writable(options.snapshot));
+    TRY_ASSIGN(lock, FileLock::take(options.snapshot + kLock));
+    if (!lock)
+      return Error{ErrorCode::kInUse, "training snapshot '" + options.snapshot + "': another process trains on it (it holds '" +
+                                          options.snapshot + kLock + "'); expected one at a time: wait for its end or stop it, or name another snapshot"};
+  }
+  const bool resumes = is_there();  // Under the lock: another training may have begun it and ended.
+  TRY_ASSIGN(auto out, open_held(std::move(options), resumes));
+  out->lock_ = std::move(lock);
+  return out;
+}
+
+Result<std::unique_ptr<HashtronTraining>> HashtronTraining::open_held(TrainingOptions options, bool resumes) {
+  HashtronTrainingConfig& config = options.config;
+  TRY_ASSIGN(SplitSamples samples, load_training_samples(config));
   if (!resumes) {
     std::unique_ptr<HashtronRun> run;
     if (options.from.empty()) {
@@ -250,7 +265,7 @@ Result<std::unique_ptr<HashtronTraining>> HashtronTraining::open_snapshot(const 
   TRY_ASSIGN(const TrainingSnapshot snapshot, read_snapshot_file(path));
   options.config = snapshot.config;
   options.snapshot = path;
-  return open(std::move(options));
+  return open_held(std::move(options), /*resumes=*/true);
 }
 
 Result<void> HashtronTraining::save() {

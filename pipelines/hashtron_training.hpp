@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/learning/hashtron_run.hpp"
+#include "pipelines/file_lock.hpp"
 #include "pipelines/hashtron_config.hpp"
 
 namespace weir {
@@ -57,11 +58,12 @@ struct TrainingOptions {
 
 class HashtronTraining {
  public:
-  // kConfig: the snapshot there is of another config; what differs is named, and what to do. `sweeps`, `forward.jobs`,
-  // `snapshot_every` may differ.
+  // Its snapshot belongs to one training at a time, until the object or the process ends. kInUse: another one has it. kConfig: the
+  // snapshot there is of another config; what differs is named, and what to do. `sweeps`, `forward.jobs`, `snapshot_every` may differ.
   static Result<std::unique_ptr<HashtronTraining>> open(TrainingOptions options);
 
-  // A training as its snapshot has it, to be looked at. A file of samples that it is of must be there.
+  // A training as its snapshot has it, to be looked at, also while a process goes on with it. A file of samples that it is of must
+  // be there. REQUIRES: run() is not called.
   static Result<std::unique_ptr<HashtronTraining>> open_snapshot(const std::string& path);
 
   // To the end, or until it is stopped. `on_job` after each job, its snapshot written.
@@ -80,8 +82,10 @@ class HashtronTraining {
 
  private:
   HashtronTraining(TrainingOptions options, std::unique_ptr<HashtronRun> run);
+  static Result<std::unique_ptr<HashtronTraining>> open_held(TrainingOptions options, bool resumes);
   Result<void> save();
 
+  std::optional<FileLock> lock_;  // Of the snapshot. None: only looked at.
   TrainingOptions options_;
   std::unique_ptr<HashtronRun> run_;
   std::uint32_t resumed_at_ = 0;

@@ -169,6 +169,24 @@ TEST_F(Train, KilledAtAnyMomentOrStoppedItGoesOn) {
   }
 }
 
+TEST_F(Train, ASnapshotBelongsToOneTrainingAtATime) {
+  const std::vector<std::string> task = {"--task", "sqrt:C=4", "--sweeps", "30", "--snapshot", path("s"), "--out", path("m.json")};
+  std::vector<std::string> command = {weir_binary().string(), "train", "hashtron"};
+  command.insert(command.end(), task.begin(), task.end());
+  Process first(command);
+  first.wait_for_err("phase 0 done");
+  first.send_signal(SIGSTOP);
+  const std::string snapshot = read(path("s"));
+  expect_refused(hashtron(task), 6, "training snapshot '" + path("s") + "': another process trains on it (it holds '" + path("s.lock") + "'); expected one at a time");
+  expect_refused(hashtron({"--task", "sqrt:C=4", "--snapshot", path("s"), "--rollback", "medium"}), 6, "another process trains on it");
+  EXPECT_EQ(read(path("s")), snapshot);
+  EXPECT_EQ(run_weir({"inspect", "sums", "--snapshot", path("s")}).exit_code, 0);  // Who only looks disturbs nobody.
+  first.send_signal(SIGKILL);
+  EXPECT_EQ(first.wait().signal, SIGKILL);
+  EXPECT_NE(train(task).err.find("goes on from"), std::string::npos);
+  EXPECT_EQ(train(task).exit_code, 0);  // Its own end has let go of it, too.
+}
+
 TEST_F(Train, ADamagedSnapshotFallsBackToTheOneBefore) {
   std::vector<std::string> arguments = kSmall;
   arguments.insert(arguments.end(), {"--quiet", "--snapshot", path("s"), "--out", path("m.json")});
