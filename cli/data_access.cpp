@@ -107,9 +107,12 @@ Result<DataAccess> open_data(const std::string& data_dir) {
 Result<std::string> ask(Connection& connection, std::string_view request) {
   TRY(connection.send(FrameKind::kRequest, request));
   for (;;) {
-    TRY_ASSIGN(Connection::Frame frame, connection.receive());
-    if (frame.kind == FrameKind::kEnd) return std::move(frame.payload);
-    if (frame.kind == FrameKind::kLines && !print(frame.payload)) return std::string();
+    auto frame = connection.receive();
+    if (!frame.ok() && connection.lost())
+      return Error{frame.error().code, frame.error().what + "; ask again: where nobody runs, the directory itself is read"};
+    if (!frame.ok()) return std::move(frame).error();
+    if (frame->kind == FrameKind::kEnd) return std::move(frame->payload);
+    if (frame->kind == FrameKind::kLines && !print(frame->payload)) return std::string();
   }
 }
 

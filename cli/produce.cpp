@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 
 #include "cli/commands.hpp"
@@ -51,12 +53,32 @@ Result<void> read_lines(const std::string& file, const std::function<Result<void
 // Through the process that runs the pipeline, in a conversation of its own for each file: a CSV file has a header of its own.
 Result<std::string> send_file(Connection running, const ProduceArguments& arguments, const std::string& file) {
   const std::string to = arguments.partition ? ",\"partition\":" + std::to_string(*arguments.partition) : "";
-  TRY(running.send(FrameKind::kRequest, "{\"command\":\"produce\",\"topic\":" + json_text(arguments.topic) + to + "}"));
-  const auto sent = read_lines(file, [&](const std::string& lines) { return running.send(FrameKind::kLines, lines); });
-  if (sent.ok()) TRY(running.send(FrameKind::kEnd, ""));
-  else if (sent.error().code != ErrorCode::kUnavailable) return sent.error();
-  TRY_ASSIGN(Connection::Frame end, running.receive());  // Or its reason for leaving.
-  return std::move(end.payload);
+  TRY(running.send(FrameKind::kRequest, "{\"command\":\"produce\",\"acknowledge\":true,\"topic\":" + json_text(arguments.topic) + to + "}"));
+  std::uint64_t lines_sent = 0, lines_taken = 0;
+  const auto receive = [&]() -> Result<Connection::Frame> {
+    TRY_ASSIGN(Connection::Frame frame, running.receive());
+    if (frame.kind == FrameKind::kTaken) lines_taken = std::strtoull(frame.payload.c_str(), nullptr, 10);
+    return frame;
+  };
+  Result<void> sent = read_lines(file, [&](const std::string& lines) -> Result<void> {
+    lines_sent += static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
+    TRY(running.send(FrameKind::kLines, lines));
+    while (running.readable()) TRY(receive());  // Else what it acknowledges would fill the socket.
+    return {};
+  });
+  if (sent.ok()) sent = running.send(FrameKind::kEnd, "");
+  while (sent.ok() || running.lost()) {  // Also what it said before it went, its reason maybe.
+    auto frame = receive();
+    if (!frame.ok()) {
+      sent = std::move(frame).error();
+      break;
+    }
+    if (frame->kind == FrameKind::kEnd) return std::move(frame->payload);
+  }
+  if (sent.error().code != ErrorCode::kUnavailable) return sent.error();
+  return Error{ErrorCode::kUnavailable,
+               sent.error().what + ": of " + std::to_string(lines_sent) + " lines sent from '" + file + "' it had acknowledged " + std::to_string(lines_taken) +
+                   ", which are in topic '" + arguments.topic + "'; of the others the first ones may be. Start it again, see the topic's end (weir topics), and produce the rest"};
 }
 
 Result<std::string> append_file(Producer& producer, ProducedLines lines, const std::string& file) {

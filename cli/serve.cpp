@@ -129,6 +129,7 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
   if (source.ends())
     return Error{ErrorCode::kConfig, "sources." + name + ": this pipeline reads files, nothing reads its topic; run it with --set sources." + name + ".files=[]"};
   const std::optional<PartitionId> partition = partition_of_request(request);
+  const bool acknowledge = flag_of(request, "acknowledge");
   ProducedLines lines(pipeline.config(), *topic, partition);
   std::uint64_t count = 0;
   std::vector<Offset> ends;
@@ -141,6 +142,7 @@ Result<void> answer_produce(RunningPipeline& pipeline, const YamlNode& request, 
       lines.clear();
     }
     if (frame.kind == FrameKind::kEnd) break;
+    if (acknowledge) TRY(connection.send(FrameKind::kTaken, std::to_string(count)));
   }
   return connection.send(FrameKind::kEnd, produced_json(count, ends));
 }

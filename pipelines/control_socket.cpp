@@ -72,7 +72,7 @@ Result<void> Connection::send(FrameKind kind, std::string_view payload) {
     while (!part.empty()) {
       const ssize_t n = ::send(fd_, part.data(), part.size(), MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return Error{ErrorCode::kUnavailable, system_error("control socket")};
+      if (n <= 0) return gone(std::strerror(errno));
       part.remove_prefix(static_cast<std::size_t>(n));
     }
   return {};
@@ -89,8 +89,8 @@ Result<Connection::Frame> Connection::receive(int seconds_max) {
         return Error{ErrorCode::kUnavailable, "control socket: silent for " + std::to_string(seconds_max) + " s"};
       const ssize_t n = ::recv(fd_, to, bytes, 0);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Error{ErrorCode::kUnavailable, system_error("control socket")};
-      if (n == 0) return Error{ErrorCode::kUnavailable, "control socket: the other side has gone"};
+      if (n < 0) return gone(std::strerror(errno));
+      if (n == 0) return gone("it said no more");
       to += n;
       bytes -= static_cast<std::size_t>(n);
     }
@@ -101,7 +101,7 @@ Result<Connection::Frame> Connection::receive(int seconds_max) {
   std::uint32_t length = 0;
   std::memcpy(&length, head, 4);
   const char kind = head[4];
-  if (length == 0 || length > kFrameBytesMax || (kind != 'R' && kind != 'L' && kind != 'E' && kind != 'X'))
+  if (length == 0 || length > kFrameBytesMax || (kind != 'R' && kind != 'L' && kind != 'T' && kind != 'E' && kind != 'X'))
     return Error{ErrorCode::kInvalidInput, "control socket: bytes that are no frame"};
   Frame frame{static_cast<FrameKind>(kind), std::string(length - 1, '\0')};
   TRY(read_all(frame.payload.data(), frame.payload.size()));
@@ -111,6 +111,16 @@ Result<Connection::Frame> Connection::receive(int seconds_max) {
     return Error{static_cast<ErrorCode>(code), frame.payload.substr(1)};
   }
   return frame;
+}
+
+Error Connection::gone(const std::string& why) {
+  lost_ = true;
+  return {ErrorCode::kUnavailable, peer_ + " ended in the middle of a request (" + why + ")"};
+}
+
+bool Connection::readable() const {
+  pollfd p{fd_, POLLIN, 0};
+  return ::poll(&p, 1, 0) > 0;
 }
 
 bool Connection::closed_by_peer() const {
@@ -135,11 +145,13 @@ struct ControlServer::Impl {
 
   void serve(Client& client) {
     {
-      Connection connection(::fcntl(client.fd, F_DUPFD_CLOEXEC, 0));
+      Connection connection(::fcntl(client.fd, F_DUPFD_CLOEXEC, 0), "control socket: the command");
       const auto request = connection.receive(/*seconds_max=*/10);
       Result<void> result = request.ok() && request->kind == FrameKind::kRequest
                                 ? handler(request->payload, connection, stop)
                                 : Result<void>(request.ok() ? Error{ErrorCode::kInvalidInput, "expected a request"} : request.error());
+      if (!result.ok() && connection.lost() && stop != 0)  // Its reading was ended from here.
+        result = Error{ErrorCode::kUnavailable, "the pipeline's process was told to end in the middle of the request"};
       if (!result.ok()) static_cast<void>(connection.send_error(result.error()));
     }
     client.done = true;
@@ -164,7 +176,7 @@ struct ControlServer::Impl {
       const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0) continue;
       if (clients.size() >= kConnectionsMax) {
-        Connection connection(fd);
+        Connection connection(fd, "control socket: the command");
         static_cast<void>(connection.send_error({ErrorCode::kUnavailable, "32 connections are open already; try again later"}));
         continue;
       }
@@ -224,7 +236,7 @@ ControlServer::~ControlServer() {
 Result<Connection> connect_control(const std::string& data_dir) {
   Address address;
   TRY(make_address(data_dir, kSocketName, address));
-  Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "data directory '" + data_dir + "': the process that runs its pipeline");
   const int fd = connection.descriptor();
   if (fd < 0) return Error{ErrorCode::kIo, system_error("control socket")};
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address.address), sizeof address.address) != 0)

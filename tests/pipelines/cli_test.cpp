@@ -207,6 +207,23 @@ TEST_F(Cli, ARunningPipelineTakesRecordsAndAnswers) {
   EXPECT_EQ(lines(run_weir({"tail", "predictions", "--data", path("d"), "--from-beginning"}).out), 51);
 }
 
+TEST_F(Cli, ProduceNamesTheProcessThatDiesUnderIt) {
+  std::string events;
+  for (int i = 0; i < 50; ++i) events += event_line(i);
+  write("events.jsonl", events);
+  // Appended, and dead before it could say so.
+  Process pipeline({weir_binary().string(), "run", path("small.yaml"), "--data", path("d")}, {.env = {{"WEIR_CRASH_AT", "commit.after_write:1"}}});
+  ASSERT_TRUE(wait_until([&] { return run_weir({"status", "--data", path("d"), "--json"}).out.find("\"running\":true") != std::string::npos; }));
+  const ProcessResult produced = run_weir({"produce", "logs", path("events.jsonl"), "--data", path("d")});
+  EXPECT_EQ(pipeline.wait().signal, SIGKILL);
+  EXPECT_EQ(produced.exit_code, 4);
+  EXPECT_EQ(produced.out, "");
+  for (const std::string& part : {"data directory '" + path("d") + "': the process that runs its pipeline ended in the middle of a request",
+                                  "of 50 lines sent from '" + path("events.jsonl") + "' it had acknowledged 0", std::string("see the topic's end (weir topics)")})
+    EXPECT_NE(produced.err.find(part), std::string::npos) << produced.err;
+  EXPECT_EQ(lines(run_weir({"tail", "logs", "--data", path("d"), "--from-beginning"}).out), 50);
+}
+
 TEST_F(Cli, AFollowerOfAReplayGetsItsLastRecordToo) {
   std::string events;
   for (int i = 0; i < 3000; ++i) events += event_line(i);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/run_process.hpp"
@@ -95,6 +96,68 @@ TEST(ControlSocket, EndsItsConnectionsWhenItGoes) {
   ASSERT_TRUE(endless->receive(kPatienceSeconds).ok());
   server.reset();  // Neither the silent client nor the one that does not read holds it up.
   EXPECT_FALSE(silent->receive(kPatienceSeconds).ok());
+}
+
+// As a killed process does: the system closes its sockets, whatever they had still to read.
+ControlServer::Handler gone_after(int frames) {
+  return [frames](std::string_view, Connection& connection, const std::atomic<int>&) -> Result<void> {
+    for (int i = 1; i <= frames; ++i) {
+      TRY_ASSIGN(const Connection::Frame frame, connection.receive());
+      TRY(connection.send(FrameKind::kTaken, std::to_string(10 * i)));
+    }
+    ::shutdown(connection.descriptor(), SHUT_RDWR);
+    return {};
+  };
+}
+
+TEST(ControlSocket, WhoGoesInTheMiddleIsNamed) {
+  TemporaryDirectory directory;
+  const auto server = std::move(ControlServer::start(directory.path().string(), gone_after(1))).value();
+  auto connection = connect_control(directory.path().string());
+  ASSERT_TRUE(connection.ok());
+  ASSERT_TRUE(connection->send(FrameKind::kRequest, "{}").ok() && connection->send(FrameKind::kLines, "a\n").ok());
+  EXPECT_EQ(connection->receive(kPatienceSeconds)->payload, "10");
+  EXPECT_FALSE(connection->lost());
+  const auto end = connection->receive(kPatienceSeconds);
+  ASSERT_FALSE(end.ok());
+  EXPECT_TRUE(connection->lost());
+  EXPECT_EQ(end.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(end.error().what.find("data directory '" + directory.path().string() + "': the process that runs its pipeline ended in the middle of a request"), std::string::npos)
+      << end.error().what;
+}
+
+TEST(ControlSocket, ProduceSaysWhatWasAcknowledged) {
+  TemporaryDirectory directory;
+  const auto server = std::move(ControlServer::start(directory.path().string(), gone_after(2))).value();
+  std::string lines;
+  while (lines.size() < 3u << 20) lines += std::string(999, 'x') + "\n";
+  std::ofstream(directory / "lines") << lines;
+  const ProcessResult produced = run_weir({"produce", "logs", (directory / "lines").string(), "--data", directory.path().string()});
+  EXPECT_EQ(produced.exit_code, 4) << produced.out << produced.err;
+  EXPECT_EQ(produced.out, "");
+  for (const std::string& part : {"data directory '" + directory.path().string() + "'", std::string("ended in the middle of a request"),
+                                  "lines sent from '" + (directory / "lines").string() + "' it had acknowledged 20, which are in topic 'logs'",
+                                  std::string("produce the rest")})
+    EXPECT_NE(produced.err.find(part), std::string::npos) << produced.err;
+  TemporaryDirectory other;
+  const auto silent = std::move(ControlServer::start(other.path().string(), gone_after(0))).value();
+  const ProcessResult asked = run_weir({"topics", "--data", other.path().string()});
+  EXPECT_EQ(asked.exit_code, 4) << asked.out << asked.err;
+  EXPECT_NE(asked.err.find("ask again"), std::string::npos) << asked.err;
+}
+
+// What was sent is in the topic before that is said: a process told to end says that it was, and not that the other side has gone.
+TEST(ControlSocket, WhoIsToldToEndSaysSo) {
+  TemporaryDirectory directory;
+  auto server = std::move(ControlServer::start(directory.path().string(), gone_after(2))).value();
+  auto connection = connect_control(directory.path().string());
+  ASSERT_TRUE(connection.ok());
+  ASSERT_TRUE(connection->send(FrameKind::kRequest, "{}").ok() && connection->send(FrameKind::kLines, "a\n").ok());
+  ASSERT_TRUE(connection->receive(kPatienceSeconds).ok());
+  server.reset();
+  const auto end = connection->receive(kPatienceSeconds);
+  ASSERT_FALSE(end.ok());
+  EXPECT_NE(end.error().what.find("was told to end"), std::string::npos) << end.error().what;
 }
 
 TEST(ControlSocket, BytesThatAreNoFrameEndThatConnectionOnly) {
