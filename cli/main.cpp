@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
   hashtron_app->add_option("--snapshot", train.snapshot, "Goes on from there, and keeps it up to date after every job")->type_name("FILE");
   hashtron_app->add_option("--from", train.from, "Go on with this model instead of a fresh network")->type_name("MODEL");
   hashtron_app->add_option("--rollback", train.rollback, "soft: the snapshot's network goes on forward; medium: its sums lose their influence; hard: the model of --out as it was before")->check(CLI::IsMember({"soft", "medium", "hard"}));
-  hashtron_app->add_flag("--matrix", train.matrix, "All 140 generated tasks to their ends, and a table");
+  hashtron_app->add_flag("--matrix", train.matrix, "All 140 generated tasks to their ends, and a table; without --config by selection: edge");
   hashtron_app->add_option("--scale", train.scale, "Of the matrix only the tasks with this C")->check(CLI::Range(4, 7));
   hashtron_app->add_option("--experiment", train.experiment, "Half of the matrix's tasks, by hash of this name and theirs, go to a second arm")->type_name("NAME");
   hashtron_app->add_option("--arm", train.arm_sets, "What the second arm does otherwise; repeatable")->type_name("PATH=VALUE")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -191,7 +191,7 @@ int main(int argc, char** argv) {
   hashtron_app->footer("Examples:\n  weir train hashtron --task sqrt-bit:C=5,b=3,noise=20 --snapshot roots.snap --out roots.json.t.zlib\n"
                        "  weir train hashtron --config configs/train/hashtron.yaml --set direction=forward --set forward.jobs=500\n"
                        "  weir train hashtron --snapshot roots.snap --rollback soft --task sqrt-bit:C=5,b=3,noise=20\n"
-                       "  weir train hashtron --matrix --scale 5 --experiment law --arm capacity.law=false");
+                       "  weir train hashtron --matrix --scale 5 --experiment edge --arm selection=gold");
   hashtron_app->callback([&] { action = [&] { return train_command(train); }; });
 
   ModelsArguments models;

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/commands.hpp"
@@ -17,6 +18,9 @@ Result<HashtronTrainingConfig> config_of(const TrainArguments& arguments) {
   if (!arguments.task.empty()) sets.push_back("task=" + yaml_text(arguments.task));
   if (arguments.seed) sets.push_back("seed=" + std::to_string(*arguments.seed));
   if (arguments.sweeps) sets.push_back("sweeps=" + std::to_string(*arguments.sweeps));
+  // What the matrix is learnt best by (docs/hashtron.md), where nothing is said of how.
+  const auto says_how = [](const std::string& set) { return set.starts_with("selection=") || set.starts_with("literal=") || set.starts_with("direction="); };
+  if (arguments.matrix && arguments.config.empty() && std::ranges::none_of(arguments.sets, says_how)) sets.push_back("selection=edge");
   sets.insert(sets.end(), arguments.sets.begin(), arguments.sets.end());
   return load_hashtron_config(arguments.config, sets);
 }

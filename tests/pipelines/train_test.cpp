@@ -415,9 +415,13 @@ TEST_F(Train, TheMatrixTrainsItsTasksAndComparesArms) {
   EXPECT_LT(number(arms.out.substr(arms.out.rfind("\"cache_bytes\"")), "cache_bytes"), 100'000'000u);
   const ProcessResult paired = train({"--matrix", "--scale", scale, "--sweeps", "5", "--paired", "--arm", "selection=random"});
   EXPECT_NE(paired.out.find("(pairs)"), std::string::npos) << paired.out;
-  const ProcessResult edge = train({"--matrix", "--scale", "5", "--set", "selection=edge", "--json"});
+  const ProcessResult edge = train({"--matrix", "--scale", "5", "--json"});
   EXPECT_EQ(edge.out.find("\"constant\":true"), std::string::npos) << edge.out;
   EXPECT_NE(edge.out.find("\"ended\":\"converged\""), std::string::npos) << edge.out;
+  EXPECT_EQ(train({"--matrix", "--scale", "5", "--set", "selection=edge", "--json"}).out, edge.out);
+  EXPECT_NE(train({"--matrix", "--scale", "4", "--sweeps", "5", "--set", "literal=true"}).out, "");  // Said otherwise: so it is.
+  EXPECT_NE(train({"--matrix", "--print"}).out.find("selection: edge\n"), std::string::npos);
+  EXPECT_NE(train({"--print"}).out.find("selection: gold\n"), std::string::npos);
   expect_refused(hashtron({"--matrix", "--experiment", "x"}), 2, "expected --arm");
   expect_refused(hashtron({"--matrix", "--task", "sqrt"}), 2, "the matrix has its own tasks");
 }
