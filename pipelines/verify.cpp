@@ -159,15 +159,16 @@ class Answers {
         partition_(partition),
         source_(std::move(source)),
         other_(std::move(other)),
-        ordered_(ordered && !doubles),
+        ordered_(ordered),
         doubles_(doubles),
         input_(input),
         seen_(static_cast<std::size_t>(end.value), false),
+        again_(doubles ? static_cast<std::size_t>(end.value) : 0, false),
         report_(report) {}
 
   // `count`: of its records.
   Result<void> add(Topic topic, std::uint64_t& count, Look look = {}) {
-    outputs_.push_back({Walk(log_, topic, partition_), &count, std::move(look)});
+    outputs_.push_back({Walk(log_, topic, partition_), &count, std::move(look), std::vector<bool>(ordered_ ? again_.size() : 0, false), -1, -1, -1, {}});
     return outputs_.back().walk.open();
   }
 
@@ -184,6 +185,23 @@ class Answers {
   }
 
   bool answered(Offset offset) const { return seen_[static_cast<std::size_t>(offset.value)]; }
+  // With doubles: whether what was said of it may have been taken back: by a start from before it, or by another owner, while this one
+  // did not know of it. Of what is not consumed nobody knows yet.
+  bool may_be_taken_back(std::int64_t from) const {
+    return from < 0 || from >= static_cast<std::int64_t>(again_.size()) || again_[static_cast<std::size_t>(from)];
+  }
+  // With doubles: what is answered for the first time comes in order. But an answer that the task's end kept from being written may
+  // be given to another topic by the next start, among those that it repeats; and two owners may give theirs to two.
+  void check_order() {
+    const auto topics = std::ranges::count_if(outputs_, [](const Output& output) { return output.walk.topic() != Topic::kDeadLetters && output.first >= 0; });
+    for (const Output& output : outputs_)
+      for (const Late& late : output.late) {
+        const bool begins_with_repeated = output.walk.begin().value > 0;
+        const bool moves = topics > 1 && output.walk.topic() != Topic::kDeadLetters;
+        const bool repeated = may_be_taken_back(late.after) || may_be_taken_back(late.from);
+        if (!((begins_with_repeated || moves) && repeated)) out_of_order(output.walk.topic(), late.at, late.from, late.after);
+      }
+  }
   // Offsets of records without an answer, ascending.
   std::vector<Offset> missing() const {
     std::vector<Offset> out;
@@ -205,11 +223,19 @@ class Answers {
   }
 
  private:
+  // With doubles: answered for the first time, after one behind it.
+  struct Late {
+    std::int64_t from, after;
+    Offset at;
+  };
   struct Output {
     Walk walk;
     std::uint64_t* count;
     Look look;
+    std::vector<bool> seen;  // With doubles, ordered: which offsets this topic has answered.
     std::int64_t first = -1, last = -1;
+    std::int64_t highest = -1;  // Of those.
+    std::vector<Late> late;
   };
   struct Later {
     Offset from;
@@ -217,6 +243,19 @@ class Answers {
     Offset at;
     bool operator<(const Later& other) const { return from < other.from; }
   };
+
+  void out_of_order(Topic topic, Offset at, std::int64_t from, std::int64_t after) {
+    violation(report_, place(topic, partition_, at) + ": source offset " + std::to_string(from) + " after " + std::to_string(after) +
+                           ", expected ascending order");
+  }
+  // With doubles, of what is consumed.
+  static void note_order(Output& output, std::int64_t from, Offset at) {
+    if (output.seen.empty()) return;
+    auto seen = output.seen[static_cast<std::size_t>(from)];
+    if (!seen && from < output.highest) output.late.push_back({from, output.highest, at});
+    seen = true;
+    output.highest = std::max(output.highest, from);
+  }
 
   void answered_before(Topic topic, Offset at, Offset from) {
     if (doubles_) ++report_.doubled;
@@ -232,9 +271,7 @@ class Answers {
       return violation(report_, place(topic, partition_, offset) + ": its source is " + std::string(record.source.topic) + "/" +
                                     std::to_string(record.source.partition.value) + ", expected " + source_ + "/" + std::to_string(partition_.value) +
                                     (from < 0 ? ", and an offset" : ""));
-    if (ordered_ && from <= output.last)
-      violation(report_, place(topic, partition_, offset) + ": source offset " + std::to_string(from) + " after " + std::to_string(output.last) +
-                             ", expected ascending order");
+    if (ordered_ && !doubles_ && from <= output.last) out_of_order(topic, offset, from, output.last);
     if (output.first < 0) output.first = from;
     output.last = from;
     if (from >= static_cast<std::int64_t>(seen_.size())) {
@@ -243,8 +280,12 @@ class Answers {
       if (!input_.may_be_answered(from))
         violation(report_, place(topic, partition_, offset) + ": its source offset " + std::to_string(from) + " holds no record");
       auto seen = seen_[static_cast<std::size_t>(from)];
-      if (seen) answered_before(topic, offset, Offset(from));
+      if (seen) {
+        answered_before(topic, offset, Offset(from));
+        if (doubles_) again_[static_cast<std::size_t>(from)] = true;
+      }
       seen = true;
+      note_order(output, from, offset);
     }
     if (output.look) output.look(from, offset, record);
   }
@@ -257,6 +298,7 @@ class Answers {
   bool doubles_;
   const InputOffsets& input_;
   std::vector<bool> seen_;
+  std::vector<bool> again_;  // With doubles: more than once.
   std::vector<Later> later_;
   std::int64_t start_ = 0;
   std::vector<Output> outputs_;
@@ -266,42 +308,65 @@ class Answers {
 // The model versions that the records of one topic name, in the order of the topic.
 class NamedVersions {
  public:
-  // `all`: keeps each one for check(); else the highest.
-  NamedVersions(Topic topic, PartitionId partition, PartitionId model, bool all, bool doubles, VerifyReport& report)
-      : topic_(topic), partition_(partition), model_(model), all_(all), doubles_(doubles), report_(report) {}
+  // `all`: keeps each one for check(); else the highest. `doubles`: else each one above `committed`; what a start has taken back may
+  // have been said by a version that it has taken back, too.
+  NamedVersions(Topic topic, PartitionId partition, PartitionId model, bool all, bool doubles, ModelVersion committed, VerifyReport& report)
+      : topic_(topic), partition_(partition), model_(model), all_(all), doubles_(doubles), committed_(committed.value), report_(report) {}
 
-  void look(Offset offset, const Record& record) {
+  void look(std::int64_t from, Offset offset, const Record& record) {
     const auto facts = prediction_facts(record.value);
     if (!facts || facts->partition != model_)
       return violation(report_, place(topic_, partition_, offset) + ": names no version of model " + std::to_string(model_.value));
     const std::uint64_t version = facts->version.value;
-    if (last_ && version < *last_ && !doubles_)
-      violation(report_, place(topic_, partition_, offset) + ": model version " + std::to_string(version) + " after " + std::to_string(*last_));
-    if (last_ == version) return;
+    if (last_ && version < *last_) {
+      if (doubles_) backward_.push_back({version, *last_, from, last_from_, offset});
+      else goes_back(version, *last_, offset);
+    }
+    const bool same = last_ == version;
     last_ = version;
-    if (!all_ && !named_.empty() && version < named_.back().version) return;
+    last_from_ = from;
+    if (doubles_ && !all_) {
+      if (version > committed_) named_.push_back({version, from, offset});
+      return;
+    }
+    if (same || (!all_ && !named_.empty() && version < named_.back().version)) return;
     if (!all_) named_.clear();
-    named_.push_back({version, offset});
+    named_.push_back({version, from, offset});
   }
-  template <class Exists>
-  void check(Exists&& exists) const {
+  // `taken_back(from)`: whether the answer to that input may have been taken back.
+  template <class Exists, class TakenBack>
+  void check(Exists&& exists, TakenBack&& taken_back) const {
+    for (const Backward& one : backward_)
+      if (!taken_back(one.last_from) && !taken_back(one.from)) goes_back(one.version, one.last, one.at);
     for (const Named& named : named_)
-      if (!exists(named.version))
+      if (!exists(named.version) && (all_ || !doubles_ || !taken_back(named.from)))
         violation(report_, place(topic_, partition_, named.at) + ": model version " + std::to_string(named.version) + " does not exist");
   }
 
  private:
   struct Named {
     std::uint64_t version;
+    std::int64_t from;
     Offset at;  // The first that names it.
   };
+  struct Backward {
+    std::uint64_t version, last;
+    std::int64_t from, last_from;
+    Offset at;
+  };
+  void goes_back(std::uint64_t version, std::uint64_t last, Offset at) const {
+    violation(report_, place(topic_, partition_, at) + ": model version " + std::to_string(version) + " after " + std::to_string(last));
+  }
   Topic topic_;
   PartitionId partition_;
   PartitionId model_;
   bool all_;
   bool doubles_;
+  std::uint64_t committed_;
   std::optional<std::uint64_t> last_;
+  std::int64_t last_from_ = -1;
   std::vector<Named> named_;
+  std::vector<Backward> backward_;
   VerifyReport& report_;
 };
 
@@ -316,11 +381,11 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
   report.outcomes += labels.count();
   report.waiting += consumed.waiting_labels.size();
 
-  NamedVersions predicted(Topic::kPredictions, partition, consumed.model, consumed.free_learning, consumed.doubles, report);
-  NamedVersions abstained(Topic::kAbstained, partition, consumed.model, consumed.free_learning, consumed.doubles, report);
+  NamedVersions predicted(Topic::kPredictions, partition, consumed.model, consumed.free_learning, consumed.doubles, consumed.version, report);
+  NamedVersions abstained(Topic::kAbstained, partition, consumed.model, consumed.free_learning, consumed.doubles, consumed.version, report);
   Answers events(log, partition, consumed.logs_topic, "", /*ordered=*/true, consumed.doubles, consumed.logs, logs, report);
-  TRY(events.add(Topic::kPredictions, report.predictions, [&](std::int64_t, Offset offset, const Record& record) { predicted.look(offset, record); }));
-  TRY(events.add(Topic::kAbstained, report.abstained, [&](std::int64_t, Offset offset, const Record& record) { abstained.look(offset, record); }));
+  TRY(events.add(Topic::kPredictions, report.predictions, [&](std::int64_t from, Offset offset, const Record& record) { predicted.look(from, offset, record); }));
+  TRY(events.add(Topic::kAbstained, report.abstained, [&](std::int64_t from, Offset offset, const Record& record) { abstained.look(from, offset, record); }));
   TRY(events.add(Topic::kDeadLetters, report.dead_letters));
   // An event that carries its label is its own outcome.
   Answers outcomes(log, partition, consumed.outcomes_topic, consumed.logs_topic, /*ordered=*/false, consumed.doubles, consumed.outcomes, labels, report);
@@ -336,6 +401,7 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
     std::ranges::set_difference(outcomes.missing(), consumed.waiting_labels, std::back_inserter(unsettled));
     if (unanswered.empty() && unsettled.empty()) break;
   }
+  if (consumed.doubles) events.check_order();
   for (const Offset offset : unanswered)
     violation(report, consumed.logs_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
                           ": no prediction, abstained record or dead letter");
@@ -379,10 +445,11 @@ Result<void> verify_topics(TopicLog& log, const Consumed& consumed, const Consum
       violation(report, consumed.outcomes_topic + ", partition " + std::to_string(partition.value) + ", offset " + std::to_string(offset.value) +
                             ": is settled, and waits for its event");
   const auto exists = [&](std::uint64_t version) {
-    return consumed.free_learning ? models.begin().value > 0 || promoted.contains(version) : consumed.doubles || version <= last.version.value;
+    return consumed.free_learning ? models.begin().value > 0 || promoted.contains(version) : version <= last.version.value;
   };
-  predicted.check(exists);
-  abstained.check(exists);
+  const auto taken_back = [&](std::int64_t from) { return events.may_be_taken_back(from); };
+  predicted.check(exists, taken_back);
+  abstained.check(exists, taken_back);
   return {};
 }
 

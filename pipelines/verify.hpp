@@ -36,8 +36,10 @@ using ConsumedNow = std::function<Result<Consumed>()>;
 // - predictions, abstained and dead letters keep the order of the logs; no output names an offset that was not consumed, or at
 //   which there is no record;
 // - model versions never go back along `predictions`, and each one named exists.
-// With `doubles` an offset may be answered again (report.doubled), in the order in which the task began anew, also beyond what is
-// consumed and by models that were lost since; everything else holds.
+// With `doubles` an offset may be answered again (report.doubled), also beyond what is consumed; everything else holds. What is
+// answered for the first time keeps the order; versions go back only at or behind an answer that was given again; and of the consumed
+// offsets that were answered once, each version named exists. (A version that was lost with what was not committed can be named only
+// by answers that were given again, or are not consumed yet.)
 // Gaps in the topics' own offsets (compaction, control records) are not missing records; what retention has cut from the
 // outputs is left out, and from inputs with gaps, too.
 //

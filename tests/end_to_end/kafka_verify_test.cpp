@@ -152,6 +152,20 @@ TEST_P(OneThingWrongOnKafka, IsFound) {
   EXPECT_NE(result.out.find(GetParam().says), std::string::npos) << result.out;
 }
 
+// With `delivery: at_least_once` the same topics may hold an answer twice; nothing else is forgiven.
+class OneThingWrongAtLeastOnce : public testing::TestWithParam<Wrong> {};
+
+TEST_P(OneThingWrongAtLeastOnce, IsFound) {
+  Records records = published().records(GetParam().topic);
+  GetParam().make(records);
+  published().alter(GetParam().topic, records);
+  const ProcessResult result = published().verify({"--json", "--set", "delivery=at_least_once"});
+  const bool doubled = GetParam().says == std::string("doubled");
+  EXPECT_EQ(result.exit_code, doubled ? 0 : 7) << result.out << result.err;
+  EXPECT_EQ(json_value(result.out, "doubled"), doubled ? "1" : "0") << result.out;
+  EXPECT_NE(result.out.find(GetParam().says), std::string::npos) << result.out;
+}
+
 // A control record of `logs`, between two transactions.
 std::int64_t gap_in_logs() {
   std::int64_t next = 0;
@@ -188,6 +202,15 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"TheUnjoinedOutcomeRemoved", "flights.unjoined", [](Records& r) { r.clear(); }, "neither example nor unjoined"},
         Wrong{"AModelRemoved", "flights.models", [](Records& r) { r.erase(r.begin() + 1); }, "flights.models, partition 0", true},
         Wrong{"TheNewestModelRemoved", "flights.models", [](Records& r) { r.pop_back(); }, "flights.models, partition 0", true}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, OneThingWrongAtLeastOnce,
+    testing::Values(
+        Wrong{"APredictionRemoved", "flights.predictions", [](Records& r) { r.erase(r.begin() + 100); }, "no prediction, abstained record or dead letter"},
+        Wrong{"APredictionDoubled", "flights.predictions", [](Records& r) { r.insert(r.begin() + 100, r[100]); }, "doubled"},
+        Wrong{"TwoPredictionsSwapped", "flights.predictions", [](Records& r) { std::swap(r[100], r[101]); }, "expected ascending order"},
+        Wrong{"AFalseVersion", "flights.predictions", [](Records& r) { name_version(r.back(), "0/99999"); }, "model version 99999 does not exist"}),
     [](const auto& info) { return info.param.name; });
 
 // The last test: the inputs do not come back.

@@ -169,6 +169,31 @@ INSTANTIATE_TEST_SUITE_P(
                 c.logs = Offset(0);
               },
               "was not consumed"},
+        Wrong{"PredictionsOutOfOrder", [](auto& o, auto&) { std::swap(o[0].from, o[1].from); }, "predictions, partition 0, offset 1: source offset 0 after 1, expected ascending order"},
+        Wrong{"DeadLettersOutOfOrder",
+              [](auto& o, auto&) {
+                o[2] = {Topic::kDeadLetters, 3, 0, ""};
+                o[3] = {Topic::kDeadLetters, 2, 0, ""};
+              },
+              "dead-letters, partition 0, offset 1: source offset 2 after 3, expected ascending order"},
+        // Repeated from offset 1 on, but 2 had been answered before 1 already.
+        Wrong{"FirstAnswersOutOfOrderAmongRepeatedOnes",
+              [](auto& o, auto&) {
+                o[2].topic = Topic::kPredictions;
+                std::swap(o[1].from, o[2].from);
+                for (const std::int64_t from : {1, 2, 4}) o.push_back({Topic::kPredictions, from, 3, ""});
+              },
+              "predictions, partition 0, offset 2: source offset 1 after 2, expected ascending order"},
+        Wrong{"AModelVersionThatNeverWas", [](auto& o, auto&) { o[4].version = 4; }, "predictions, partition 0, offset 2: model version 4 does not exist"},
+        Wrong{"AModelVersionOfAnAbstainedThatNeverWas", [](auto& o, auto&) { o[2].version = 9; }, "abstained, partition 0, offset 0: model version 9 does not exist"},
+        Wrong{"AModelVersionThatGoesBack", [](auto& o, auto&) { o[0].version = 3, o[1].version = 2; }, "predictions, partition 0, offset 1: model version 2 after 3"},
+        Wrong{"AFalseModelVersionAmongRepeatedOnes",
+              [](auto& o, auto&) {
+                for (const std::int64_t from : {0, 1}) o.insert(o.begin() + 2 + from, {Topic::kPredictions, from, 0, ""});
+                o[2].version = 99;
+                o.erase(o.begin());  // Offset 0 is there once.
+              },
+              "predictions, partition 0, offset 1: model version 99 does not exist"},
         Wrong{"AnOutcomeWithoutItsExample", [](auto& o, auto&) { o.erase(o.begin() + 5); }, "outcomes, partition 0, offset 1: neither example nor unjoined, and it does not wait for its event"}),
     [](const auto& info) { return info.param.name; });
 
@@ -186,6 +211,58 @@ TEST(Verify, AtLeastOnceCountsWhatIsThereTwice) {
   VerifyReport report;
   ASSERT_TRUE(verify_topics(*log_of(outputs, clock), consumed, {}, report).ok());
   EXPECT_EQ(report.doubled, 5U);  // Events 2 to 4, outcome 0, and event 5, which is beyond what is consumed.
+}
+
+// Killed twice in the same stretch, which came no further than before; nothing abstains.
+TEST(Verify, AtLeastOnceRepeatsMoreThanOnce) {
+  std::vector<Output> outputs;
+  const auto say = [&](std::initializer_list<std::int64_t> from, std::uint64_t version) {
+    for (const std::int64_t offset : from) outputs.push_back({Topic::kPredictions, offset, version, ""});
+  };
+  say({0, 1, 2}, 0);
+  say({3}, 7);  // By a version that was lost.
+  say({1, 2}, 0);
+  say({1}, 0);
+  say({1, 2, 3, 4}, 1);
+  for (const std::int64_t offset : {0, 1, 3, 0}) outputs.push_back({Topic::kExamples, offset, 0, ""});
+  Consumed consumed = consumed_all();
+  consumed.doubles = true;
+  EXPECT_EQ(violations_of(outputs, consumed), std::vector<std::string>{});
+  outputs[3].from = 4;  // Never so far in that start: 3 is there once, and 4 was answered before it.
+  const auto violations = violations_of(outputs, consumed);
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_NE(violations[0].find("predictions, partition 0, offset 9: source offset 3 after 4, expected ascending order"), std::string::npos) << violations[0];
+}
+
+// One that stood still for long goes on beside the owner that has taken its place, until its next commit tells it: nothing fences what is
+// written outside of transactions.
+TEST(Verify, AtLeastOnceTakesWhatAFormerOwnerRepeats) {
+  std::vector<Output> outputs;
+  const auto say = [&](Topic topic, std::initializer_list<std::int64_t> from, std::uint64_t version) {
+    for (const std::int64_t offset : from) outputs.push_back({topic, offset, version, ""});
+  };
+  say(Topic::kPredictions, {0, 1}, 0);
+  say(Topic::kPredictions, {1}, 0);  // The new one begins here,
+  say(Topic::kAbstained, {2}, 2);
+  say(Topic::kPredictions, {3, 4}, 3);
+  say(Topic::kPredictions, {2, 3}, 1);  // and the former one goes on.
+  for (const std::int64_t offset : {0, 1, 3}) outputs.push_back({Topic::kExamples, offset, 0, ""});
+  Consumed consumed = consumed_all();
+  consumed.doubles = true;
+  EXPECT_EQ(violations_of(outputs, consumed), std::vector<std::string>{});
+}
+
+// By a version that no commit holds yet: of what is not consumed nobody can say.
+TEST(Verify, AtLeastOnceLeavesOutVersionsOfWhatIsNotConsumed) {
+  std::vector<Output> outputs = whole();
+  outputs.push_back({Topic::kPredictions, 5, 8, ""});
+  Consumed consumed = consumed_all();
+  consumed.doubles = true;
+  EXPECT_EQ(violations_of(outputs, consumed), std::vector<std::string>{});
+  consumed.logs = Offset(6);
+  const auto violations = violations_of(outputs, consumed);
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_NE(violations[0].find("predictions, partition 0, offset 3: model version 8 does not exist"), std::string::npos) << violations[0];
 }
 
 TEST(Verify, OfASharedModelTheVersionsAreThoseOfItsOwnPartition) {
