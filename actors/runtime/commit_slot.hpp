@@ -30,6 +30,7 @@ class CommitSlot {
       Offset next;                       // After it.
     };
     std::vector<InputMark> inputs;
+    bool at_once = false;                // Nothing of it is to be put off.
     std::int64_t acked_ns = 0;           // By the committer: when the log had all of it (monotonic).
   };
 

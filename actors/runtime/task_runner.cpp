@@ -7,11 +7,17 @@
 namespace weir {
 namespace {
 
-// A crash loses at most the records of two transactions; that many are then committed one by one to find the culprit.
+// A record that ends the process is found in two steps, each over the records that the step before leaves in question. A crash loses at
+// most the records of two transactions, about so many. A start that has not come further is one to be careful after,
 constexpr std::uint64_t kCarefulRecords = 20'000;
-// Starts in a row of which none came further than that: from then on records are committed one by one,
+// and as long as the next one has not, its transactions are small: a crash loses at most two of these.
+constexpr std::uint64_t kCarefulStep = 128;
+// After two such starts in a row the first records of each input, as many as that, are committed one by one: all before the culprit is
+// committed then, and it comes first at the next start. (Small transactions behind them: should it lie further on, because there was
+// no careful start since it came, or others came before it, then it is among those first ones at the start after.)
 constexpr std::uint32_t kCarefulAttempts = 2;
-// and after so many the next record, which is the only one that was not committed, is the culprit.
+constexpr std::uint64_t kOneByOneRecords = 2 * kCarefulStep;
+// After so many the next record, which is the only one that was not committed, is the culprit.
 constexpr std::uint32_t kPoisonAttempts = 5;
 constexpr std::uint64_t kTurnRecords = 512;
 constexpr std::int64_t kBacklogCommitNs = 100'000'000;
@@ -43,7 +49,8 @@ Result<void> TaskRunner::open() {
   TRY(task_->restore(recovered));
 
   for (const std::uint32_t attempts : recovered.attempts) attempts_left_ = std::max(attempts_left_, attempts);
-  if (attempts_left_ >= kCarefulAttempts) careful_left_ = kCarefulRecords;
+  if (attempts_left_ > 0) careful_left_ = kCarefulRecords;
+  one_by_one_ = attempts_left_ >= kCarefulAttempts;
   attempts_left_ = std::min(attempts_left_ + 1, kCarefulAttempts);
   unsettled_left_ = kCarefulRecords;
   std::vector<InputQueue*> waited;
@@ -62,7 +69,7 @@ Result<void> TaskRunner::open() {
       status_.warn("task '" + plan_.label() + "' has been stopped " + std::to_string(attempts) + " times, the last time before it could commit record " +
                    std::to_string(position.next.value) + " of " + input.plan->topic_name +
                    (other_partition(input) == kOwnPartition ? "" : ", partition " + std::to_string(input.plan->partition.value)) +
-                   (input.poisoned ? ": it refuses that record" : ": it commits record by record for now"));
+                   (input.poisoned ? ": it refuses that record" : ": it commits few records at a time for now"));
     input.ring = std::make_unique<InputRing>(wake);
     std::unique_ptr<LineParser> parser;
     if (input.plan->parsed) {
@@ -298,7 +305,10 @@ bool TaskRunner::note_quiet() {
   return any;
 }
 
-bool TaskRunner::commit_due(std::int64_t now) const { return careful_left_ > 0 || full() || now >= due_ns(); }
+// Whether its next record is one to be committed before anything else is processed.
+bool TaskRunner::goes_alone(const Input& input) const { return careful_left_ > 0 && one_by_one_ && input.mark.records < kOneByOneRecords; }
+
+bool TaskRunner::commit_due(std::int64_t now) const { return full() || now >= due_ns(); }
 
 std::int64_t TaskRunner::due_ns() const {
   const std::int64_t interval = plan_.commit_interval.count() * 1000;
@@ -306,7 +316,10 @@ std::int64_t TaskRunner::due_ns() const {
   return last_commit_ns_ + (backlog() ? std::max(interval, kBacklogCommitNs) : interval);
 }
 
-bool TaskRunner::full() const { return slot_.open().transaction.record_bytes() > plan_.transaction_bytes_max; }
+bool TaskRunner::full() const {
+  const CommitSlot::Work& work = slot_.open();
+  return work.transaction.record_bytes() > plan_.transaction_bytes_max || (careful_left_ > 0 && work.taken_ns.size() >= kCarefulStep);
+}
 
 bool TaskRunner::backlog() const {
   for (const Input& input : inputs_)
@@ -314,7 +327,7 @@ bool TaskRunner::backlog() const {
   return false;
 }
 
-Result<void> TaskRunner::hand_over() {
+Result<void> TaskRunner::hand_over(bool here) {
   CommitSlot::Work& work = slot_.open();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
@@ -350,12 +363,13 @@ Result<void> TaskRunner::hand_over() {
   if (count_) count_(counts_);
   work.counts = counts_;
   work.id = task_->next_commit();
+  work.at_once = careful_left_ > 0;
   task_->close(work.transaction);
   if (unsettled_left_ > 0) work.transaction.attempts = attempts_left_;
   crash_point("task.before_commit");
   last_commit_ns_ = clock_.monotonic_ns();
   status_.commit_began_ns.store(last_commit_ns_, std::memory_order_relaxed);
-  if (careful_left_ > 0)  // A hand-over costs two wake-ups: for thousands of single records, seconds.
+  if (here)  // A hand-over costs two wake-ups, for each of hundreds of single records.
     slot_.commit_here([this](CommitSlot::Work& work) { return write(work); });
   else
     slot_.hand_over();
@@ -366,6 +380,7 @@ Result<void> TaskRunner::hand_over() {
 Result<CommitId> TaskRunner::write(CommitSlot::Work& work) {
   const std::int64_t began = clock_.monotonic_ns();
   Result<CommitId> result = store_->commit(work.transaction);
+  if (work.at_once && result.ok() && *result < work.id) result = store_->settle(/*now=*/true);
   const std::int64_t ended = clock_.monotonic_ns();
   const TaskStore::CommitFacts facts = store_->facts();
   work.acked_ns = facts.acked_ns > 0 ? facts.acked_ns : ended;
@@ -404,16 +419,17 @@ Result<void> TaskRunner::collect_commit() {
 
 Result<Turn> TaskRunner::turn() {
   std::unique_lock<std::mutex> alone;
-  if (careful_left_ > 0 && plan_.careful != nullptr) alone = std::unique_lock(*plan_.careful);
+  if (careful_left_ > 0 && one_by_one_ && plan_.careful != nullptr) alone = std::unique_lock(*plan_.careful);
   TRY(collect_commit());
   drain_rings();
   const bool stopping = stopping_.load(std::memory_order_acquire);
   std::uint64_t done = 0;
   bool resting = false;
+  bool commit_now = false;  // What is processed, before anything else is.
   std::int64_t now = clock_.monotonic_ns();
   while (!stopping && done < kTurnRecords) {
     // Credit: while one transaction is being written, the other grows to a bound and then waits.
-    if (slot_.in_flight() && (careful_left_ > 0 || full())) break;
+    if ((slot_.in_flight() || careful_left_ > 0) && full()) break;
     if (unmet_ > 0) {
       TRY_ASSIGN(const bool met, meet_first_records());
       if (!met) break;
@@ -424,19 +440,21 @@ Result<Turn> TaskRunner::turn() {
       resting = done == 0 && rests();
       break;
     }
-    if (slot_.in_flight() && !input_of(*queue).attempted) break;  // The attempt is counted between commits.
+    const Input& input = input_of(*queue);
+    if (slot_.in_flight() && !input.attempted) break;  // The attempt is counted between commits.
+    const bool by_itself = goes_alone(input);
+    commit_now = by_itself && !slot_.open().taken_ns.empty();
+    if (commit_now || (by_itself && slot_.in_flight())) break;
     TRY(process_one(*queue));
     ++done;
     const std::int64_t after = clock_.monotonic_ns();
     if (queue->settings().input == InputId::kLogs) status_.tick.add(after - now);
     now = after;
-    if (careful_left_ > 0) {
-      if (--careful_left_ == 0)
-        for (Input& input : inputs_)
-          if (input.attempted) input.ring->let_parse_ahead();
-      break;
-    }
-    if ((done & 15) == 0 && !slot_.in_flight() && commit_due(now)) break;
+    commit_now = by_itself;
+    if (careful_left_ > 0 && --careful_left_ == 0)
+      for (Input& any : inputs_)
+        if (any.attempted) any.ring->let_parse_ahead();
+    if (commit_now || (((done & 15) == 0 || (careful_left_ > 0 && full())) && !slot_.in_flight() && commit_due(now))) break;
   }
   if (done > 0) {
     unsettled_left_ -= std::min(unsettled_left_, done);
@@ -452,8 +470,8 @@ Result<Turn> TaskRunner::turn() {
     TRY_ASSIGN(steps, task_->idle(plan_.idle_steps, slot_.open().transaction));
   }
   const bool ended = stopping || sources_ended();
-  if (!slot_.in_flight() && (!slot_.open().transaction.empty() ? ended || commit_due(now) : done == 0 && note_quiet())) {
-    TRY(hand_over());
+  if (!slot_.in_flight() && (!slot_.open().transaction.empty() ? ended || commit_now || commit_due(now) : done == 0 && note_quiet())) {
+    TRY(hand_over(/*here=*/commit_now));
     return Turn::kProgress;
   }
   if (done > 0 || steps > 0) return Turn::kProgress;

@@ -76,6 +76,7 @@ class TaskRunner final : public Runner {
   void return_batches();
   bool declare_idle();
   bool rests();
+  bool goes_alone(const Input& input) const;
   Result<bool> meet_first_records();
   void mark_read();
   bool note_quiet();
@@ -86,7 +87,7 @@ class TaskRunner final : public Runner {
   std::int64_t due_ns() const;  // When the open transaction is to be handed over.
   bool backlog() const;
   bool full() const;
-  Result<void> hand_over();
+  Result<void> hand_over(bool here);  // Here: written by this thread.
   Input& input_of(InputQueue& queue);
   PartitionId other_partition(const Input& input) const;  // Than the task's; kOwnPartition: it is the task's.
   std::string state_key(std::string_view what, const Input& input) const;
@@ -113,7 +114,8 @@ class TaskRunner final : public Runner {
   std::size_t arrival_turn_ = 0;       // Order by arrival: whose turn it is,
   std::uint64_t arrival_left_ = 0;     // and for how many more records.
   std::size_t unmet_ = 0;              // Inputs whose first record of this start has not come.
-  std::uint64_t careful_left_ = 0;     // Records to commit one by one, after starts that did not come far.
+  std::uint64_t careful_left_ = 0;     // Records to commit a few at a time, after a start that did not come far,
+  bool one_by_one_ = false;            // and after two the first of each input one by one.
   std::uint64_t unsettled_left_ = 0;   // Records until this start has come far enough to count against none.
   std::uint32_t attempts_left_ = 0;    // Until then: what its commits leave to count.
 };

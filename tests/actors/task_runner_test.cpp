@@ -369,6 +369,178 @@ TEST_F(RunnerTest, AfterACrashTasksTakeTurnsWithTheirUncommittedRecord) {
   EXPECT_EQ(seen, 3);
 }
 
+// What a crash leaves in question: after one start that did not come far two small transactions; after two the first records of each
+// input not at all, so that the one that ends the process comes first at the next start.
+TEST_F(RunnerTest, AfterACrashFewRecordsAreUncommittedAndThenNone) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i) lines.push_back(line(i, i));
+  for (std::uint32_t attempts = 0; attempts < 4; ++attempts) {
+    SCOPED_TRACE(attempts);
+    log = make_memory_log("test", clock);
+    SetUp();
+    produce(Topic::kLogs, lines);
+    produce(Topic::kOutcomes, lines);
+    {
+      auto store = std::move(*log->open_task({"inference", PartitionId(0)}));
+      ASSERT_TRUE(store->recover().ok());
+      for (std::uint32_t i = 0; i < attempts; ++i) ASSERT_TRUE(store->count_attempt(InputId::kOutcomes).ok());
+    }
+    std::int64_t seen = 0, uncommitted_max = 0, alone = 0;
+    bool still_alone = true;
+    TaskPlan plan = plan_of(OrderPolicy::kArrival);
+    plan.commit_interval = std::chrono::hours(1);
+    plan.make_chain = [&]() -> Result<Chain> {
+      Chain chain;
+      chain.stages.push_back(std::make_unique<Looking>([&] {
+        const std::int64_t uncommitted = seen++ - (*log->describe(Topic::kPredictions)).partitions[0].end.value;
+        uncommitted_max = std::max(uncommitted_max, uncommitted);
+        still_alone = still_alone && uncommitted == 0;
+        alone += still_alone;
+      }));
+      chain.stages.push_back(std::make_unique<Counting>());
+      return chain;
+    };
+    end(plan);
+    TaskRunner runner(plan, *log, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    const std::uint64_t commits = status.commits;
+    Turn turn = Turn::kProgress;
+    for (int i = 0; i < 20'000 && turn != Turn::kEnded; ++i) {  // The committer is one turn late: as much as may be is uncommitted.
+      for (std::size_t r = 0; r < runner.readers(); ++r) ASSERT_TRUE(runner.reader(r).step(Duration(0)).ok());
+      turn = *runner.turn();
+      if (i % 2 == 0) {
+        ASSERT_TRUE(runner.commit_step(Duration(0)).ok());
+      }
+    }
+    ASSERT_EQ(turn, Turn::kEnded);
+    EXPECT_EQ(seen, 6000);
+    if (attempts == 0) {
+      EXPECT_GT(uncommitted_max, 1000);
+    } else {
+      EXPECT_LT(uncommitted_max, 256);
+    }
+    // Of both inputs 256, by turns of 256; then the first small transaction.
+    EXPECT_EQ(alone, attempts < 2 ? 1 : 2 * 256 + 1);
+    EXPECT_LE(status.commits - commits, attempts == 0 ? 3u : attempts == 1 ? 6000u / 128 + 2 : 512u + 6000u / 128 + 2);
+  }
+}
+
+// The record that ends each start is found in a few, wherever it is, for a small number of commits, and no other is blamed.
+TEST_F(RunnerTest, APoisonAmongManyIsFoundInAFewSmallSteps) {
+  constexpr int kCount = 3000;
+  for (const OrderPolicy order : {OrderPolicy::kArrival, OrderPolicy::kEventTime})
+    for (const int culprit : {0, 1, 100, 127, 128, 255, 256, 257, 700, kCount - 1}) {
+      SCOPED_TRACE(std::string(order == OrderPolicy::kArrival ? "arrival, " : "event time, ") + std::to_string(culprit));
+      log = make_memory_log("test", clock);
+      SetUp();
+      std::vector<std::string> events, outcomes;
+      for (int i = 0; i < kCount; ++i) {
+        events.push_back(i == culprit ? line(666, 2) : line(10'000 + i, 2));
+        outcomes.push_back(line(20'000 + i, 2));
+      }
+      produce(Topic::kLogs, events);
+      produce(Topic::kOutcomes, outcomes);
+      TaskPlan plan = plan_of(order);
+      plan.commit_interval = std::chrono::hours(1);
+      end(plan);
+      int starts = 1;
+      for (;; ++starts) {
+        ASSERT_LE(starts, 8);
+        TaskRunner runner(plan, *log, clock, status);
+        ASSERT_TRUE(runner.open().ok());
+        const std::uint64_t commits = status.commits;
+        const auto turn = drive(runner, 20'000);
+        EXPECT_LE(status.commits - commits, 2u * 256 + 2u * kCount / 128 + 2);
+        if (turn.ok() && *turn == Turn::kEnded) break;
+      }
+      EXPECT_LE(starts, 8);  // Seven ended by it.
+      std::set<std::string> once;
+      std::size_t poison = 0;
+      for (const std::string& value : published()) {
+        if (value.ends_with(" poison")) {
+          ++poison;
+          EXPECT_TRUE(value.starts_with("logs " + line(666, 2))) << value;
+        }
+        once.insert(value.substr(0, value.find('}')));
+      }
+      EXPECT_EQ(poison, 1u);
+      EXPECT_EQ(once.size(), 2u * kCount);
+      EXPECT_EQ(published().size(), 2u * kCount);
+    }
+}
+
+// A store that puts state and positions off, as delivery: at_least_once does.
+class PuttingOff final : public TaskStore {
+ public:
+  PuttingOff(std::unique_ptr<TaskStore> below, std::uint64_t& put_off) : below_(std::move(below)), put_off_(put_off) {}
+  Result<Recovered> recover() override { return below_->recover(); }
+  Result<void> count_attempt(InputId input) override { return below_->count_attempt(input); }
+  Result<void> take_back_attempt(InputId input) override { return below_->take_back_attempt(input); }
+  Result<void> clear_attempts() override { return below_->clear_attempts(); }
+  Result<CommitId> commit(Transaction& transaction) override {
+    TRY_ASSIGN(last_, below_->commit(transaction));
+    ++put_off_;
+    return settled_;
+  }
+  Result<CommitId> settle(bool now) override {
+    if (now) settled_ = last_, put_off_ = 0;
+    return settled_;
+  }
+  Result<void> read_order(const std::function<bool(CommitId, std::string_view)>& fn) const override { return below_->read_order(fn); }
+
+ private:
+  const std::unique_ptr<TaskStore> below_;
+  std::uint64_t& put_off_;
+  CommitId last_, settled_;
+};
+class LogThatPutsOff final : public TopicLog {
+ public:
+  explicit LogThatPutsOff(TopicLog& log) : log_(log) {}
+  Result<void> create(const TopicSpec& spec) override { return log_.create(spec); }
+  Result<TopicDescription> describe(Topic topic) const override { return log_.describe(topic); }
+  std::vector<TopicDescription> list() const override { return log_.list(); }
+  Result<std::unique_ptr<TopicReader>> open_reader(Topic topic, PartitionId partition, Offset from) override { return log_.open_reader(topic, partition, from); }
+  Result<std::unique_ptr<TaskStore>> open_task(const TaskSpec& spec) override {
+    TRY_ASSIGN(auto store, log_.open_task(spec));
+    return std::unique_ptr<TaskStore>(std::make_unique<PuttingOff>(std::move(store), put_off));
+  }
+  Result<void> apply_retention(const std::vector<Floor>& floors) override { return log_.apply_retention(floors); }
+  Result<std::string> backup(std::size_t keep) override { return log_.backup(keep); }
+  Result<void> sync() override { return log_.sync(); }
+
+  std::uint64_t put_off = 0;  // Commits of which not everything would survive.
+
+ private:
+  TopicLog& log_;
+};
+
+TEST_F(RunnerTest, NothingIsPutOffWhileItIsCareful) {
+  for (const std::uint32_t attempts : {0U, 1U, 2U}) {
+    SCOPED_TRACE(attempts);
+    log = make_memory_log("test", clock);
+    SetUp();
+    std::vector<std::string> lines;
+    for (int i = 0; i < 1000; ++i) lines.push_back(line(i, i));
+    produce(Topic::kLogs, lines);
+    {
+      auto store = std::move(*log->open_task({"inference", PartitionId(0)}));
+      ASSERT_TRUE(store->recover().ok());
+      for (std::uint32_t i = 0; i < attempts; ++i) ASSERT_TRUE(store->count_attempt(InputId::kLogs).ok());
+    }
+    LogThatPutsOff log_that_does(*log);
+    const TaskPlan plan = plan_of(OrderPolicy::kArrival);
+    TaskRunner runner(plan, log_that_does, clock, status);
+    ASSERT_TRUE(runner.open().ok());
+    std::uint64_t put_off_max = 0;
+    for (int i = 0; i < 2000 && published().size() < 1000; ++i) {
+      ASSERT_TRUE(drive(runner, 1).ok());
+      put_off_max = std::max(put_off_max, log_that_does.put_off);
+    }
+    EXPECT_EQ(published().size(), 1000u);
+    EXPECT_EQ(put_off_max > 0, attempts == 0) << put_off_max;
+  }
+}
+
 TEST_F(RunnerTest, CommitsOfAStartThatMayStillEndBadlyKeepItsCountAndACleanEndForgetsIt) {
   TaskPlan plan = plan_of(OrderPolicy::kArrival);
   const auto attempts = [&] {
