@@ -203,7 +203,7 @@ void the_broker_is_away_when_the_process_starts() {
   kafka_command("stop");
   run.feed();
   const auto process = run.start();
-  last(std::chrono::seconds(40));  // It waits for 90 s.
+  last(std::chrono::seconds(70));  // It waits for 90 s.
   EXPECT_TRUE(process->running()) << process->err();
   kafka_command("start");
   run.finish(*process);
