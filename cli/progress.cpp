@@ -10,8 +10,8 @@ namespace weir::cli {
 
 std::string progress_text(const RunProgress& now) {
   std::string out;
-  const bool learns_only = now.events == 0 && now.examples > 0;
-  const std::uint64_t count = learns_only ? now.examples : now.events;
+  const char* what = now.events > 0 || now.other_records == 0 ? "events" : now.examples > 0 ? "examples" : "records";
+  const std::uint64_t count = now.events > 0 ? now.events : now.examples > 0 ? now.examples : now.other_records;
   const double rate = now.seconds > 0 ? double(count) / now.seconds : 0.0;
   if (now.bytes_total > 0) {
     const double share = std::min(1.0, double(now.bytes_read) / double(now.bytes_total));
@@ -21,7 +21,7 @@ std::string progress_text(const RunProgress& now) {
     if (share > 0.01 && share < 1.0) out += formatted("  %.0f s left", std::ceil(now.seconds * (1 - share) / share));
     out += "  ";
   }
-  out += formatted("%llu %s  %.0f/s", static_cast<unsigned long long>(count), learns_only ? "examples" : "events", rate);
+  out += formatted("%llu %s  %.0f/s", static_cast<unsigned long long>(count), what, rate);
   if (std::isfinite(now.log_loss)) out += formatted("  log-loss %.4f", now.log_loss);
   return out;
 }

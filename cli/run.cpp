@@ -13,6 +13,17 @@
 #include "pipelines/report.hpp"
 
 namespace weir::cli {
+namespace {
+
+// "inference, learning": the tasks that run here, or those that do not.
+std::string names_of(const PipelineConfig& config, bool here) {
+  std::string out;
+  for (const std::string_view task : config.task_names())
+    if (config.runs(task) == here) out += (out.empty() ? "" : ", ") + std::string(task);
+  return out;
+}
+
+}  // namespace
 
 Result<int> run_command(const RunArguments& arguments) {
   TRY_ASSIGN(const PipelineConfig config, config_of(arguments.pipeline));
@@ -31,10 +42,11 @@ Result<int> run_command(const RunArguments& arguments) {
   Result<void> served;
   options.on_started = [&](RunningPipeline& pipeline) {
     // Without files it may look as if nothing happened.
-    if (!arguments.quiet && !config.placement.inference)
-      std::fprintf(stderr, "%s: learns from what inference tasks of other processes publish, so it runs until it is stopped\n", config.name.c_str());
+    if (!arguments.quiet && !config.runs_all())
+      std::fprintf(stderr, "%s: runs %s; other processes run %s%s\n", config.name.c_str(), names_of(config, true).c_str(), names_of(config, false).c_str(),
+                   config.runs(kInferenceTask) ? "" : ", and it reads their topics until it is stopped");
     for (const auto& [topic, source] : {std::pair{"logs", &config.logs}, std::pair{"outcomes", &config.outcomes}})
-      if (!arguments.quiet && config.placement.inference && source->from_topic() && (source == &config.logs || config.has_outcomes()))
+      if (!arguments.quiet && config.runs(kInferenceTask) && source->from_topic() && (source == &config.logs || config.has_outcomes()))
         std::fprintf(stderr, "%s: takes %s from its topic, so it runs until it is stopped: weir produce %s FILE --data %s\n", config.name.c_str(), topic, topic, config.data_dir.c_str());
     if (http != nullptr) {
       api.attach(pipeline);
@@ -63,13 +75,14 @@ Result<int> run_command(const RunArguments& arguments) {
   if (!arguments.quiet) {
     const RunProgress& total = summary->total;
     const char* after = summary->ended ? "" : "; stopped, the next run goes on from here";
-    if (config.placement.inference)
+    if (config.runs(kInferenceTask))
       print(formatted("%s: %llu events and %llu outcomes in %.2f s (%.0f events/s)%s\n", config.name.c_str(),
                       static_cast<unsigned long long>(total.events), static_cast<unsigned long long>(total.outcomes), total.seconds,
                       total.seconds > 0 ? double(total.events) / total.seconds : 0.0, after));
     else
-      print(formatted("%s: %llu examples in %.2f s%s\n", config.name.c_str(), static_cast<unsigned long long>(total.examples),
-                      total.seconds, after));
+      print(formatted("%s: %llu %s in %.2f s%s\n", config.name.c_str(),
+                      static_cast<unsigned long long>(config.runs(kLearningTask) ? total.examples : total.other_records),
+                      config.runs(kLearningTask) ? "examples" : "records", total.seconds, after));
   }
   return kDone;
 }

@@ -230,7 +230,7 @@ std::string to_yaml(const PipelineConfig& c) {
   w.line(1, "properties", c.log.properties.empty() ? "{}" : "");
   for (const auto& [name, value] : c.log.properties) w.line(2, text(name), text(value));
   w.line(0, "placement", "");
-  w.line(1, "run", c.placement.inference && c.placement.learning ? "[inference, learning]" : c.placement.inference ? "[inference]" : "[learning]");
+  w.line(1, "run", c.placement.run.empty() ? "auto" : list(c.placement.run, [](const std::string& task) { return task; }));
   w.line(1, "pin", c.placement.pin == PinMode::kCpus ? list(c.placement.cpus, [](std::uint32_t cpu) { return std::to_string(cpu); })
                    : c.placement.pin == PinMode::kAuto ? "auto" : "off");
   w.flag(1, "lock_memory", c.placement.lock_memory);

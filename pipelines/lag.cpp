@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "pipelines/topology.hpp"
+
 namespace weir {
 namespace {
 
@@ -66,7 +68,7 @@ Result<std::vector<TaskOverview>> overview_of(const std::vector<TaskPlan>& tasks
     if (ours) one.process = process;
     else
       for (const Member& member : members)
-        if ((member.only.empty() || member.only == task.name) && std::ranges::find(member.partitions, task.partition) != member.partitions.end())
+        if ((member.only.empty() || names_task(member.only, task.name)) && std::ranges::find(member.partitions, task.partition) != member.partitions.end())
           one.process = member.process;
     if (ours) {
       one.commits = one.here->commits;

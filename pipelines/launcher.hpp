@@ -19,6 +19,7 @@ struct RunProgress {
   std::uint64_t events = 0;        // Lines of `logs` dealt with in this run.
   std::uint64_t outcomes = 0;
   std::uint64_t examples = 0;      // Taken by learning tasks.
+  std::uint64_t other_records = 0;  // Of any kind, taken by tasks that are not inference.
   std::uint64_t bytes_read = 0;    // Of the stored (compressed) files; total 0: unknown or endless.
   std::uint64_t bytes_total = 0;
   double seconds = 0.0;            // Since the first record of this run.

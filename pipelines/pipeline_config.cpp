@@ -429,24 +429,24 @@ void read_predictions(Section& root, PredictionsConfig& out) {
   s.finish();
 }
 
-void read_chains(Section& s, PlacementConfig& out) {
-  std::vector<std::string> chains;
-  if (!s.texts("run", chains)) return;
+void read_run(Section& s, PlacementConfig& out) {
+  std::vector<std::string> tasks;
+  if (!s.texts("run", tasks) || tasks == std::vector<std::string>{"auto"}) return;
   const YamlNode& at = *s.node()->find("run");
-  const std::vector<std::string_view> known = {"inference", "learning"};
-  const std::string expected = "a list of chains without one twice, of " + joined(known);
-  for (const std::string& chain : chains)
-    if (std::find(known.begin(), known.end(), chain) == known.end() || std::count(chains.begin(), chains.end(), chain) > 1)
-      return void(s.findings().add(at, s.path_of("run"), quoted(chain), expected).suggestion =
-                      std::find(known.begin(), known.end(), chain) == known.end() ? nearest(chain, known) : std::string());
-  if (chains.empty()) return s.refuse(at, "run", expected);
-  out.inference = std::find(chains.begin(), chains.end(), known[0]) != chains.end();
-  out.learning = std::find(chains.begin(), chains.end(), known[1]) != chains.end();
+  const std::vector<std::string_view> known(kTaskNames.begin(), kTaskNames.end());
+  const std::string expected = "auto, or a list of tasks without one twice, of " + joined(known);
+  for (const std::string& task : tasks)
+    if (std::find(known.begin(), known.end(), task) == known.end() || std::count(tasks.begin(), tasks.end(), task) > 1)
+      return void(s.findings().add(at, s.path_of("run"), quoted(task), expected).suggestion =
+                      std::find(known.begin(), known.end(), task) == known.end() ? nearest(task, known) : std::string());
+  if (tasks.empty()) return s.refuse(at, "run", expected);
+  for (const std::string_view task : known)
+    if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) out.run.emplace_back(task);
 }
 
 void read_placement(Section& root, PlacementConfig& out) {
   Section s(root.findings(), root.get("placement"), "placement");
-  read_chains(s, out);
+  read_run(s, out);
   const auto numbers = [&](const YamlNode& list, std::string_view key, const std::string& expected) {
     std::vector<std::uint32_t> read;
     for (const YamlNode& item : list.items) {
@@ -669,7 +669,7 @@ void check_hashtron(Findings& findings, const YamlNode& root, const PipelineConf
     findings.add(root, "schema.logs.fields", "no field and no feature beside " + kind, "one at least: networks read features");
 }
 
-// One model for several partitions, and chains in processes of their own.
+// One model for several partitions, and tasks in processes of their own.
 void check_placement(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
   const std::string_view coupled = " beside learning: coupled";
   const std::string free = "learning: free: a learning task of its own, which the inference tasks hear of over topics";
@@ -681,15 +681,20 @@ void check_placement(Findings& findings, const YamlNode& root, const PipelineCon
                    std::to_string(config.features.one_hot_limit) + " beside model.shared",
                    "0: slots go to values in the order in which a partition meets them, and one model for all partitions needs the same place in each");
   }
-  if (config.placement.inference && config.placement.learning) return;
-  if (const auto& here = config.placement.partitions; here && config.model.shared && !config.placement.inference && std::ranges::find(*here, 0u) == here->end())
-    findings.add(*root.find("placement")->find("partitions"), "placement.partitions", "no 0 beside run: [learning] and model.shared", "a list with 0, or auto: a shared model is learnt where partition 0 is");
+  if (config.runs_all()) return;
+  const std::vector<std::string_view> named(config.placement.run.begin(), config.placement.run.end()), all = config.task_names();
+  if (const auto& here = config.placement.partitions; here && config.model.shared && !config.runs(kInferenceTask) && std::ranges::find(*here, 0u) == here->end())
+    findings.add(*root.find("placement")->find("partitions"), "placement.partitions", "no 0 beside run: [" + joined(named) + "] and model.shared", "a list with 0, or auto: a shared model is learnt where partition 0 is");
   const YamlNode& run = *root.find("placement")->find("run");
-  const std::string only = std::string("only ") + (config.placement.inference ? "inference" : "learning");
+  const std::string only = "only " + joined(named);
   if (config.learning == Learning::kCoupled) findings.add(run, "placement.run", only + std::string(coupled), free);
+  else
+    for (const std::string_view task : named)
+      if (std::ranges::find(all, task) == all.end())
+        findings.add(run, "placement.run", quoted(task) + " beside model.kind: " + config.model.kind, "of " + joined(all) + ": only networks of hashtrons have it as a task of its own");
   if (config.log.kind != LogKind::kKafka)
     findings.add(run, "placement.run", only + " beside log.kind: " + std::string(words::text_of(words::kLogKinds, config.log.kind)),
-                 "[inference, learning], or log.kind: kafka: only one process can have the directory of the log open");
+                 "[" + joined(all) + "], or log.kind: kafka: only one process can have the directory of the log open");
 }
 
 void check_whole(Findings& findings, const YamlNode& root, const PipelineConfig& config) {
@@ -750,6 +755,17 @@ bool valid_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
 }
+
+std::vector<std::string_view> PipelineConfig::task_names() const {
+  if (learning == Learning::kFree && learns_by_jobs()) return {kTaskNames.begin(), kTaskNames.end()};
+  return {kInferenceTask, kLearningTask};
+}
+
+bool PipelineConfig::runs(std::string_view task) const {
+  return placement.run.empty() || std::ranges::find(placement.run, task) != placement.run.end();
+}
+
+bool PipelineConfig::runs_all() const { return std::ranges::all_of(task_names(), [this](std::string_view task) { return runs(task); }); }
 
 OrderMode PipelineConfig::resolved_order() const {
   if (order != OrderMode::kAuto) return order;

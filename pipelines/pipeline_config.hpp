@@ -4,6 +4,7 @@
 // Every key and its default is shown in configs/reference.yaml; a test keeps that file and these defaults equal. Loading never
 // stops at the first mistake: each becomes a ConfigProblem with file, line, key, what was found and what was expected.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -179,9 +180,17 @@ struct LogConfig {
   bool operator==(const LogConfig&) const = default;
 };
 
+// The names of tasks, as `placement.run` and `status` have them.
+inline constexpr std::string_view kInferenceTask = "inference";
+inline constexpr std::string_view kLearningTask = "learning";
+// learning: free of networks of hashtrons has these besides: what turns sums into capacities, and what judges candidates.
+inline constexpr std::string_view kCapacityTask = "capacity";
+inline constexpr std::string_view kPromotionTask = "promotion";
+inline constexpr std::array kTaskNames = {kInferenceTask, kLearningTask, kCapacityTask, kPromotionTask};
+
 struct PlacementConfig {
-  bool inference = true;            // Key `run`: the chains that this process runs. Without one of them another process runs it.
-  bool learning = true;
+  // The tasks that this process runs, in the order of kTaskNames; other processes run the rest. Empty (auto): all there are.
+  std::vector<std::string> run;
   PinMode pin = PinMode::kAuto;
   std::vector<std::uint32_t> cpus;  // With kCpus: the inference tasks by partition, then the learning tasks.
   bool lock_memory = true;
@@ -252,6 +261,9 @@ struct PipelineConfig {
   std::string resolved_process() const;          // See pipelines/process_name.hpp.
   // Those that the config names, with their keys.
   std::vector<std::pair<std::string, SecretRef>> secrets() const;
+  std::vector<std::string_view> task_names() const;  // That `placement.run` may name, in the order of kTaskNames.
+  bool runs(std::string_view task) const;            // Here; see placement.run.
+  bool runs_all() const;
   bool learns_by_jobs() const;                   // The model is no matter of gradients: networks of hashtrons.
   // Whose model a partition's predictions are made with: its versions are in that partition of `models`, and are named by it.
   PartitionId model_of(PartitionId partition) const { return model.shared ? PartitionId(0) : partition; }

@@ -39,7 +39,7 @@ Result<std::unique_ptr<RunningPipeline>> RunningPipeline::start(const PipelineCo
     plan.partitions.emplace();
     for (const std::uint32_t partition : *config.placement.partitions) plan.partitions->emplace_back(static_cast<std::int32_t>(partition));
   } else {
-    TRY_ASSIGN(plan.membership, out->log_->join({.only = only_task(config), .process = plan.process, .standbys = config.standby}));
+    TRY_ASSIGN(plan.membership, out->log_->join({.only = tasks_here(config), .process = plan.process, .standbys = config.standby}));
   }
   out->started_ns_ = clock.monotonic_ns();
   out->last_retention_ns_ = out->started_ns_;
@@ -76,7 +76,10 @@ RunProgress RunningPipeline::progress() const {
     out.bytes_read += status->bytes_read;
     out.bytes_total += status->bytes_total;
     if (status->task == kLearningTask) out.examples += status->counts.records[static_cast<std::size_t>(InputId::kExamples)];
-    if (status->task != kInferenceTask) continue;
+    if (status->task != kInferenceTask) {
+      for (const auto& records : status->counts.records) out.other_records += records;
+      continue;
+    }
     out.events += status->events;
     out.outcomes += status->outcomes;
     log_loss_sum += status->log_loss_sum;
@@ -141,9 +144,13 @@ Result<void> RunningPipeline::check() {
 
 Result<RunningPipeline::Overview> RunningPipeline::overview() {
   Overview out;
-  TRY_ASSIGN(out.members, log_->members(Topic::kLogs, only_task(config_)));
-  if (const std::string ours = only_task(config_); !ours.empty()) {
-    TRY_ASSIGN(const auto others, log_->members(Topic::kLogs, std::string(ours == kInferenceTask ? kLearningTask : kInferenceTask)));
+  TRY_ASSIGN(out.members, log_->members(Topic::kLogs, tasks_here(config_)));
+  for (const std::string& tasks : tasks_elsewhere(config_)) {
+    const auto known = [&](std::string_view task) {  // Processes that run different tasks have none in common.
+      return names_task(tasks, task) && std::ranges::any_of(out.members, [&](const Member& member) { return names_task(member.only, task); });
+    };
+    if (std::ranges::any_of(config_.task_names(), known)) continue;
+    TRY_ASSIGN(const auto others, log_->members(Topic::kLogs, tasks));
     out.members.insert(out.members.end(), others.begin(), others.end());
   }
   TRY_ASSIGN(const RuntimePlan plan, make_runtime_plan(config_));

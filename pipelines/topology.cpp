@@ -1,5 +1,8 @@
 #include "pipelines/topology.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "actors/runtime/thread_setup.hpp"
 #include "pipelines/stage_catalogue.hpp"
 #include "sources/file_list.hpp"
@@ -318,17 +321,38 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config) {
   return plan;
 }
 
-std::string only_task(const PipelineConfig& config) {
-  if (config.placement.inference && config.placement.learning) return {};
-  return std::string(config.placement.inference ? kInferenceTask : kLearningTask);
+std::string tasks_here(const PipelineConfig& config) {
+  std::string out;
+  if (config.runs_all()) return out;
+  for (const std::string& task : config.placement.run) out += (out.empty() ? "" : "+") + task;
+  return out;
+}
+
+// The one that runs all of the others first, then those that run one, two, … of them: as they are likely.
+std::vector<std::string> tasks_elsewhere(const PipelineConfig& config) {
+  std::vector<std::string> out;
+  for (const std::string_view task : config.task_names()) {
+    if (config.runs(task)) continue;
+    const std::size_t before = out.size();
+    for (std::size_t i = 0; i < before; ++i) out.push_back(out[i] + "+" + std::string(task));
+    out.emplace_back(task);
+  }
+  std::ranges::stable_sort(out, {}, [](const std::string& word) { return std::ranges::count(word, '+'); });
+  if (!out.empty()) std::ranges::rotate(out, std::prev(out.end()));
+  return out;
+}
+
+bool names_task(std::string_view word, std::string_view task) {
+  for (std::size_t end = 0; !word.empty(); word.remove_prefix(std::min(word.size(), end + 1))) {
+    end = std::min(word.size(), word.find('+'));
+    if (word.substr(0, end) == task) return true;
+  }
+  return false;
 }
 
 RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan) {
-  if (!config.placement.inference) {
-    plan.appenders.clear();  // What they append is for the inference tasks.
-    std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name == kInferenceTask; });
-  }
-  if (!config.placement.learning) std::erase_if(plan.tasks, [](const TaskPlan& task) { return task.name != kInferenceTask; });
+  if (!config.runs(kInferenceTask)) plan.appenders.clear();  // What they append is for the inference tasks.
+  std::erase_if(plan.tasks, [&](const TaskPlan& task) { return !config.runs(task.name); });
   return plan;
 }
 

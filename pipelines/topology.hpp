@@ -31,7 +31,11 @@ Result<RuntimePlan> make_runtime_plan(const PipelineConfig& config);
 
 // Of these, what `placement.run` has this process run.
 RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan);
-std::string only_task(const PipelineConfig& config);  // The tasks it has this process run; empty: all.
+// Which tasks these are, in one word: MembershipOptions::only. Empty: all.
+std::string tasks_here(const PipelineConfig& config);
+// Of the processes that run the others: each that there may be.
+std::vector<std::string> tasks_elsewhere(const PipelineConfig& config);
+bool names_task(std::string_view word, std::string_view task);  // Such a word, that task.
 
 // Cores that inference tasks have to themselves: in arrival order somebody waits for each record, and the process's other threads
 // keep off them. A replay is faster where they may use them.
@@ -39,11 +43,5 @@ std::vector<int> reserved_cpus(const PipelineConfig& config, const RuntimePlan& 
 
 // How many partitions the pipeline of this log has.
 std::int32_t partitions_of(const TopicLog& log);
-
-inline constexpr std::string_view kInferenceTask = "inference";
-inline constexpr std::string_view kLearningTask = "learning";
-// learning: free of networks of hashtrons has these besides; they run where the learning task does.
-inline constexpr std::string_view kCapacityTask = "capacity";
-inline constexpr std::string_view kPromotionTask = "promotion";
 
 }  // namespace weir

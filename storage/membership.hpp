@@ -15,7 +15,7 @@ namespace weir {
 
 struct MembershipOptions {
   Topic topic = Topic::kLogs;  // Whose partitions are shared.
-  std::string only;  // It runs the tasks of that name, and shares with its like; empty: all tasks.
+  std::string only;  // Says which of the tasks it runs, and it shares with its like; empty: all tasks.
   std::string process;  // Under this name; two live processes must not have the same.
   Duration session_timeout = std::chrono::seconds(6);  // So long after a process's last sign of life others take over.
   std::uint32_t standbys = 0;  // So many other processes keep a copy of each partition's state.

@@ -84,7 +84,7 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
   const auto serving = start(inference);
   auto learner = start(learning);
   serving->wait_for_err("takes logs from its topic");
-  learner->wait_for_err("learns from what inference tasks of other processes publish");
+  learner->wait_for_err("runs learning; other processes run inference, and it reads their topics until it is stopped");
   wait_until_running(inference);
   wait_until_running(learning);
   FlightsFeed feed(flights(), directory_.path());
@@ -167,8 +167,8 @@ TEST_F(Placement, EachPartitionsModelMayBeLearntElsewhereToo) {
   part("").expect_verified();
 }
 
-// Trainer, sum cache with capacity control, and promotion there, inference here.
-TEST_F(Placement, ANetworkOfHashtronsIsLearntElsewhereAndComesThroughAKill) {
+// Inference, trainer, sum cache with capacity control, and promotion, each in a process of its own, two of which are killed.
+TEST_F(Placement, EachTaskOfANetworkOfHashtronsMayHaveAProcessAndComesThroughKills) {
   delete_kafka_topics("hashtron.");
   const FlightFiles files = cut_flights(directory_.path(), 2'400, "hashtron");
   const auto chain = [&](const std::string& name) {
@@ -179,30 +179,47 @@ TEST_F(Placement, ANetworkOfHashtronsIsLearntElsewhereAndComesThroughAKill) {
     run.config = "hashtron";
     return run;
   };
-  const FlightsRun inference = chain("inference"), learning = chain("learning");
+  const FlightsRun inference = chain("inference"), learning = chain("learning"), capacity = chain("capacity"), promotion = chain("promotion");
+  const std::vector<const FlightsRun*> all = {&inference, &learning, &capacity, &promotion};
+  const std::vector<std::string> tasks = {"inference", "learning", "capacity", "promotion"};  // In that order.
   const auto serving = start(inference);
-  auto learner = start(learning);
-  wait_until_running(inference);
-  wait_until_running(learning);
+  auto learner = start(learning), judge = start(promotion);
+  const auto steering = start(capacity);
+  for (const FlightsRun* run : all) wait_until_running(*run);
+  steering->wait_for_err("runs capacity; other processes run inference, learning, promotion, and it reads their topics until it is stopped");
   FlightsFeed feed(files, directory_.path());
   std::uint64_t examples = 0, examples_before = 0;  // All; those that were judged before the learner's start.
   const auto give_and_judge = [&] {
     feed.give(inference.data, 200);
     examples = wait_for_answers(inference, feed);
     const std::uint64_t taken = examples - examples_before;
-    EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") >= taken && records_of_tasks(learning.data, "promotion") >= taken; }));
+    EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") >= taken && records_of_tasks(promotion.data, "promotion") >= taken; }));
   };
   for (int i = 0; i < 5; ++i) give_and_judge();
-  learner->send_signal(SIGKILL);
-  EXPECT_EQ(learner->wait(), (ExitStatus{-1, SIGKILL}));
+  // Each knows of all: who runs which task, and that none is left to nobody.
+  for (const FlightsRun* run : all) {
+    std::string status;
+    EXPECT_TRUE(wait_until([&] {
+      status = run_weir({"status", "--json", "--data", run->data.string()}).out;
+      return std::ranges::all_of(tasks, [&](const std::string& task) { return status.find("\"runs\":\"" + task + "\",\"partitions\":[0]}") != std::string::npos; });
+    })) << status;
+    EXPECT_EQ(status.find("\"process\":null"), std::string::npos) << status;
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(records_of_tasks(run->data, tasks[i]) > 0, run == all[i]) << tasks[i];
+  }
+  for (auto* killed : {&learner, &judge}) {
+    (*killed)->send_signal(SIGKILL);
+    EXPECT_EQ((*killed)->wait(), (ExitStatus{-1, SIGKILL}));
+  }
   learner = start(learning);
+  judge = start(promotion);
   wait_until_running(learning);
+  wait_until_running(promotion);
   examples_before = examples;
   while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) give_and_judge();
   EXPECT_GT(version_served(inference, "0"), 0u);
   for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(inference.data, topic).size(), 0u) << topic;
-  stop(*learner);
-  stop(*serving);
+  for (Process* process : {learner.get(), judge.get(), steering.get(), serving.get()}) stop(*process);
+  EXPECT_NE(steering->out().find(" records in "), std::string::npos) << steering->out();
   chain("").expect_verified();
 }
 

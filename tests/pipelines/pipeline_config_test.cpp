@@ -132,18 +132,22 @@ TEST(PipelineConfig, WarnsOfWhatPartitionsTakeApart) {
   EXPECT_EQ(parse_config(by_shop + "log: {partitions: 1}\n", "small.yaml").text(), "");
 }
 
-TEST(PipelineConfig, ChainsInProcessesOfTheirOwnNeedFreeLearningOnKafka) {
+TEST(PipelineConfig, TasksInProcessesOfTheirOwnNeedFreeLearningOnKafka) {
   const std::string on_kafka = "log={kind: kafka, brokers: 'localhost:9092'}";
   const ConfigCheck both = parse_config(kSmall, "small.yaml");
-  EXPECT_TRUE(both.config.placement.inference && both.config.placement.learning);
+  EXPECT_TRUE(both.config.runs_all() && both.config.runs("inference") && both.config.runs("learning"));
   const ConfigCheck learning = parse_config(kSmall, "small.yaml", {on_kafka, "learning=free", "placement.run=[learning]"});
   EXPECT_EQ(learning.text(), "");
-  EXPECT_TRUE(!learning.config.placement.inference && learning.config.placement.learning);
+  EXPECT_TRUE(!learning.config.runs("inference") && learning.config.runs("learning"));
   const ConfigCheck inference = parse_config(kSmall, "small.yaml", {on_kafka, "learning=free", "placement.run=inference"});
   EXPECT_EQ(inference.text(), "");
-  EXPECT_TRUE(inference.config.placement.inference && !inference.config.placement.learning);
+  EXPECT_TRUE(inference.config.runs("inference") && !inference.config.runs("learning"));
   EXPECT_EQ(parse_config(to_yaml(inference.config), "printed").config.placement, inference.config.placement);
-  EXPECT_EQ(parse_config(kSmall, "small.yaml", {"placement.run=[learning, inference]"}).text(), "");
+  for (const char* all : {"[learning, inference]", "auto"}) {
+    const ConfigCheck here = parse_config(kSmall, "small.yaml", {std::string("placement.run=") + all});
+    EXPECT_EQ(here.text(), "");
+    EXPECT_TRUE(here.config.runs_all());
+  }
 
   EXPECT_EQ(parse_config(kSmall, "small.yaml", {on_kafka, "placement.run=[inference]"}).text(),
             "--set placement.run=[inference]: placement.run: found only inference beside learning: coupled; expected learning: free: a learning task of its "
@@ -163,6 +167,28 @@ TEST(PipelineConfig, ChainsInProcessesOfTheirOwnNeedFreeLearningOnKafka) {
             "shared model is learnt where partition 0 is\n");
   const ConfigCheck neither = parse_config(kSmall, "small.yaml", {"placement.run=[learning]"});
   EXPECT_EQ(neither.problems.size(), 2u) << neither.text();
+
+  // Networks of hashtrons have two tasks more.
+  const auto networks = [&](const std::string& run, const std::string& learning_word = "free") {
+    return parse_config(kSmall, "small.yaml", {on_kafka, "model.kind=hashtron", "trainer.replay.capacity=1000", "learning=" + learning_word, "placement.run=" + run});
+  };
+  for (const std::string_view task : kTaskNames) {
+    const ConfigCheck alone = networks("[" + std::string(task) + "]");
+    EXPECT_EQ(alone.text(), "");
+    for (const std::string_view other : kTaskNames) EXPECT_EQ(alone.config.runs(other), other == task);
+    EXPECT_FALSE(alone.config.runs_all());
+  }
+  EXPECT_FALSE(networks("[inference, learning]").config.runs_all());
+  const ConfigCheck most = networks("[promotion, learning, capacity]");
+  EXPECT_EQ(most.config.placement.run, (std::vector<std::string>{"learning", "capacity", "promotion"}));
+  EXPECT_EQ(parse_config(to_yaml(most.config), "printed").config.placement, most.config.placement);
+  EXPECT_TRUE(networks("[promotion, learning, capacity, inference]").config.runs_all());
+  EXPECT_EQ(networks("[capacity]", "coupled").text(),
+            "--set placement.run=[capacity]: placement.run: found only capacity beside learning: coupled; expected learning: free: a learning task of its "
+            "own, which the inference tasks hear of over topics\n");
+  EXPECT_EQ(parse_config(kSmall, "small.yaml", {on_kafka, "learning=free", "placement.run=[learning, promotion]"}).text(),
+            "--set placement.run=[learning, promotion]: placement.run: found 'promotion' beside model.kind: logistic; expected of inference, learning: only "
+            "networks of hashtrons have it as a task of its own\n");
 }
 
 TEST(PipelineConfig, ASharedModelNeedsFreeLearningAndTheSamePlaceForAValueInEachPartition) {
@@ -213,6 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"sources: {logs: {files: {a: b}}}\n", "sources.logs.files", "a mapping"},
                     Mistake{"placement: {run: [inferense]}\n", "placement.run", "'inferense'"}, Mistake{"placement: {run: []}\n", "placement.run", "a list"},
                     Mistake{"placement: {run: [learning, learning]}\n", "placement.run", "'learning'"},
+                    Mistake{"placement: {run: [auto, learning]}\n", "placement.run", "'auto'"},
                     Mistake{"model: {shared: yes}\n", "model.shared", "'yes'"},
                     Mistake{"placement: {pin: atuo}\n", "placement.pin", "'atuo'"}, Mistake{"placement: {pin: [-1]}\n", "placement.pin", "'-1'"},
                     Mistake{"memory_budget: 64 XB\n", "memory_budget", "'64 XB'"}, Mistake{"topics: {logs: a/b}\n", "topics.logs", "'a/b'"},

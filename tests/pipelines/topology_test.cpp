@@ -114,10 +114,33 @@ TEST(Topology, AProcessRunsTheChainsThatAreNamed) {
   EXPECT_EQ(text_of(here("[learning]")), learning);
   EXPECT_EQ(here("inference").appenders.size(), 1u);
   EXPECT_EQ(here("[learning]").appenders.size(), 0u);  // A followed file is read once.
+  EXPECT_EQ(tasks_here(config_of(sets)), "");
+  EXPECT_EQ(tasks_elsewhere(config_of(sets)), std::vector<std::string>());
   // The whole pipeline is what is verified, wherever its tasks run.
   std::vector<std::string> all = sets;
   all.push_back("placement.run=[learning]");
   EXPECT_EQ(text_of(plan_of(config_of(all))), inference + "; " + learning);
+}
+
+TEST(Topology, EachTaskOfAFreeNetworkMayHaveAProcessOfItsOwn) {
+  const auto with = [&](const std::string& run) {
+    return config_of({"log={kind: kafka, brokers: 'localhost:9092'}", "learning=free", "model.kind=hashtron", "placement.run=" + run});
+  };
+  const auto here = [&](const std::string& run) { return text_of(placed_here(with(run), plan_of(with(run)))); };
+  EXPECT_EQ(here("[inference]"), "inference/0: logs/0 outcomes/0 models/0");
+  EXPECT_EQ(here("[learning]"), "learning/0: examples/0 capacity/0");
+  EXPECT_EQ(here("[capacity]"), "capacity/0: sums/0");
+  EXPECT_EQ(here("[promotion]"), "promotion/0: examples/0 candidates/0");
+  EXPECT_EQ(here("[promotion, learning]"), "learning/0: examples/0 capacity/0; promotion/0: examples/0 candidates/0");
+  // Those that name the same tasks share them; each part that there may be beside is looked for.
+  EXPECT_EQ(tasks_here(with("[promotion, learning]")), "learning+promotion");
+  EXPECT_EQ(tasks_elsewhere(with("[promotion, learning]")), (std::vector<std::string>{"inference+capacity", "inference", "capacity"}));
+  const std::vector<std::string> seven = tasks_elsewhere(with("[inference]"));
+  EXPECT_EQ(seven.size(), 7u);
+  EXPECT_EQ(seven[0], "learning+capacity+promotion");
+  EXPECT_EQ(seven[3], "promotion");
+  for (const std::string_view task : kTaskNames) EXPECT_EQ(names_task("learning+promotion", task), task == "learning" || task == "promotion");
+  EXPECT_FALSE(names_task("", "learning"));
 }
 
 }  // namespace
