@@ -295,8 +295,15 @@ void add_learning_tasks(const PipelineConfig& config, PartitionId partition, Run
   capacity.inputs.push_back(fed_back(config, partition, InputId::kSums, Topic::kSums, kLearningTask, true));
   plan.tasks.push_back(std::move(capacity));
   TaskPlan promotion = beside_serving(config, partition, kPromotionTask, make_promotion_chain);
+  // Files may be through before the trainer has made its first candidate: where they end, each is judged from its moment on. Elsewhere
+  // it waits for nobody, since nobody knows when the next candidate comes.
+  const bool replays = config.runs_all() && config.logs.ends() && (!config.has_outcomes() || config.outcomes.ends());
+  if (replays) {
+    promotion.order = OrderPolicy::kEventTime;
+    promotion.idle_timeout = kNever;
+  }
   add_examples(config, promotion);
-  promotion.inputs.push_back(fed_back(config, partition, InputId::kCandidates, Topic::kCandidates, kLearningTask, false));
+  promotion.inputs.push_back(fed_back(config, partition, InputId::kCandidates, Topic::kCandidates, kLearningTask, replays));
   plan.tasks.push_back(std::move(promotion));
 }
 
@@ -353,6 +360,9 @@ bool names_task(std::string_view word, std::string_view task) {
 RuntimePlan placed_here(const PipelineConfig& config, RuntimePlan plan) {
   if (!config.runs(kInferenceTask)) plan.appenders.clear();  // What they append is for the inference tasks.
   std::erase_if(plan.tasks, [&](const TaskPlan& task) { return !config.runs(task.name); });
+  for (TaskPlan& task : plan.tasks)  // Nobody here hears of the end of what others write.
+    for (InputPlan& input : task.inputs)
+      if (!input.waited && !config.runs(input.written_by)) input.ends_at = nullptr;
   return plan;
 }
 

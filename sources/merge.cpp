@@ -141,6 +141,7 @@ std::int64_t InputQueue::taken_ns() const { return batches_.empty() ? 0 : batche
 InputBatch* InputQueue::head_batch() { return batches_.empty() ? nullptr : batches_.front().get(); }
 
 std::int64_t InputQueue::merge_time() {
+  if (!settings_.parsed) return peek_record()->event_time.value;
   const ParsedRecord* head = peek();
   CHECK(head != nullptr);
   const auto time = head->time();

@@ -49,7 +49,7 @@ class InputQueue {
   // Running maximum of event time over consumed and resolved records; INT64_MIN before the first.
   std::int64_t running_max() const { return running_max_; }
   void set_running_max(std::int64_t to) { running_max_ = to; }
-  // What the running maximum will be once the next record is consumed.
+  // What the running maximum will be once the next record is consumed; of an input that is not parsed, that record's own time.
   std::int64_t merge_time();
 
   const Settings& settings() const { return settings_; }

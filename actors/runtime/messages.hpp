@@ -7,6 +7,7 @@ namespace weir {
 
 using run_atom = caf::atom_constant<caf::atom("run")>;          // To itself: the next slice of its loop.
 using stop_atom = caf::atom_constant<caf::atom("stop")>;        // Finish what is there and end.
+using drained_atom = caf::atom_constant<caf::atom("drained")>;  // To the supervisor, with the child's number: Turn::kDrained.
 using restart_atom = caf::atom_constant<caf::atom("restart")>;  // To the supervisor, from itself: the back-off is over.
 using assign_atom = caf::atom_constant<caf::atom("assign")>;    // To the supervisor, with numbers of partitions: run these, no others.
 using standby_atom = caf::atom_constant<caf::atom("standby")>;  // The same: of the others, stand by for these, no others.

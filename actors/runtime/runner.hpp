@@ -11,6 +11,7 @@ namespace weir {
 enum class Turn : std::uint8_t {
   kProgress,  // Did something; call again.
   kWait,      // Nothing to do: wait() before the next call.
+  kDrained,   // Told once: its sources have ended, all that comes of them is committed, and only feedback is still to be taken.
   kEnded,     // Everything is done and committed.
 };
 

@@ -56,6 +56,11 @@ class Supervisor {
       if (child.fenced) fail(child);
   }
 
+  void drained(std::size_t index) {
+    const Child& child = self_->state.children[index];
+    if (!self_->state.stopping && child.driver && !child.leaving) tell_readers_of(child);
+  }
+
   void restart(std::size_t index) {
     const auto& state = self_->state;
     const Child& child = state.children[index];
@@ -178,7 +183,7 @@ class Supervisor {
     monitored(index, self_->spawn<caf::detached>(committer_actor, child.host));
     for (std::size_t i = 0; i < child.host->runner->readers(); ++i)
       monitored(index, self_->spawn<caf::detached>(reader_actor, child.host, i));
-    child.driver = monitored(index, self_->spawn<caf::detached>(task_actor, child.host));
+    child.driver = monitored(index, self_->spawn<caf::detached>(task_actor, child.host, caf::actor_cast<caf::actor>(self_), static_cast<std::uint64_t>(index)));
   }
 
   caf::actor monitored(std::size_t index, caf::actor actor) {
@@ -261,7 +266,7 @@ class Supervisor {
     fail(Error{child.failure->code, std::move(what)});
   }
 
-  // What the ended task wrote is all there is: whoever reads it ends there.
+  // What a task whose sources have ended wrote is all there is: whoever reads it ends there.
   void tell_readers_of(const Child& ended) {
     for (Child& child : self_->state.children) {
       if (child.task == nullptr) continue;
@@ -331,6 +336,7 @@ caf::behavior supervisor_actor(Self* self, const RuntimePlan* plan, TopicLog* lo
       },
       [=](rebalance_atom, bool lost) { supervisor->rebalance(lost); },
       [=](failed_atom, const caf::error& error) { supervisor->fail(from_caf(error)); },
+      [=](drained_atom, std::uint64_t index) { supervisor->drained(static_cast<std::size_t>(index)); },
       [=](restart_atom, std::uint64_t index) { supervisor->restart(static_cast<std::size_t>(index)); },
       [=](stop_atom) { supervisor->stop(); },
   };

@@ -31,11 +31,13 @@ void start(Self* self, std::string name) {
 }
 
 // Drives turns until the end of the slice; true: the loop is over and the actor has quit.
-bool drive(Self* self, Runner& runner) {
+template <class Drained>
+bool drive(Self* self, Runner& runner, Drained&& drained) {
   for (int i = 0; i < kTurnsPerSlice; ++i) {
     const Result<Turn> turn = runner.turn();
     if (!turn.ok()) return self->quit(to_caf(turn.error())), true;
     if (*turn == Turn::kEnded) return self->quit(), true;
+    if (*turn == Turn::kDrained) drained();
     if (*turn == Turn::kWait) {
       runner.wait(kLongestSleep);
       break;
@@ -58,7 +60,7 @@ caf::behavior opener_actor(Self* self, std::function<Result<void>()> open, std::
   };
 }
 
-caf::behavior task_actor(Self* self, TaskHostPtr host) {
+caf::behavior task_actor(Self* self, TaskHostPtr host, caf::actor supervisor, std::uint64_t index) {
   name_thread(host->plan.label());
   const TaskPlan& plan = host->plan;
   if (plan.cpu >= 0)
@@ -68,7 +70,7 @@ caf::behavior task_actor(Self* self, TaskHostPtr host) {
   if (std::string warning = set_thread_nice(plan.nice); !warning.empty()) host->status.warn(std::move(warning));
   start(self, plan.label());
   return {
-      [=](run_atom) { drive(self, *host->runner); },
+      [=](run_atom) { drive(self, *host->runner, [&] { self->send(supervisor, drained_atom::value, index); }); },
       [=](stop_atom) { host->runner->stop(); },
   };
 }
@@ -144,7 +146,7 @@ caf::behavior appender_actor(Self* self, std::shared_ptr<SourceAppender> appende
   name_thread(name);
   start(self, name);
   return {
-      [=](run_atom) { drive(self, *appender); },
+      [=](run_atom) { drive(self, *appender, [] {}); },  // It has no feedback.
       [=](stop_atom) { appender->stop(); },
   };
 }

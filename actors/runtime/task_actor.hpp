@@ -16,8 +16,9 @@ struct NamedState {
 
 // Runs `open`, which may take seconds (fencing, catching up, loading), and ends; with the Error as reason if it failed.
 caf::behavior opener_actor(caf::stateful_actor<NamedState>* self, std::function<Result<void>()> open, std::string name);
-// Drives the task's loop on its own, pinned thread. Ends normally when the task has ended, else with the Error as reason.
-caf::behavior task_actor(caf::stateful_actor<NamedState>* self, TaskHostPtr host);
+// Drives the task's loop on its own, pinned thread. Ends normally when the task has ended, else with the Error as reason. Tells the
+// supervisor, with `index`, when the task is drained.
+caf::behavior task_actor(caf::stateful_actor<NamedState>* self, TaskHostPtr host, caf::actor supervisor, std::uint64_t index);
 // Writes the transactions that the task hands over.
 caf::behavior committer_actor(caf::stateful_actor<NamedState>* self, TaskHostPtr host);
 // Reads one of the task's inputs.

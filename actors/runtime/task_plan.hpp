@@ -29,12 +29,13 @@ struct InputPlan {
   bool parsed = true;               // Lines, to be parsed by `schema`; else records as they are.
   LineRole role = LineRole::kEvent;
   EventSchema schema;
-  bool waited = true;               // A source, merged by `order`; false: feedback, taken as it comes.
+  bool waited = true;               // A source, merged by `order`; false: feedback, taken as it comes. Nothing is published because of it.
   bool parse_ahead = true;          // On the reader's thread.
   // A direct source; empty: the topic is read.
   std::function<Result<std::unique_ptr<InputSource>>()> open_source;
   // A topic that a task or appender of this process writes ends when its writer has ended: the writer's name (a task of this input's
-  // partition, or an appender that writes to every one), and the end offset (negative: not yet), set by the supervisor.
+  // partition, or an appender that writes to every one), and the end offset (negative: not yet), set by the supervisor. Null: it does
+  // not end; a task whose sources have ended then does without it, if it is feedback.
   std::string written_by;
   std::shared_ptr<std::atomic<std::int64_t>> ends_at;
   // Records of the topic that are gone unread: true: they are counted, and the task goes on; false: an error that names the key.

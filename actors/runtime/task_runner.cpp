@@ -1,6 +1,7 @@
 #include "actors/runtime/task_runner.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/crash_point.hpp"
 
@@ -208,6 +209,14 @@ bool TaskRunner::sources_ended() {
     if (!input.queue->ended()) return false;
   }
   return any;
+}
+
+// Feedback that will end has. A task publishes because of its sources alone, so by the time these have ended everywhere, its end is
+// known everywhere: no two tasks wait for each other.
+bool TaskRunner::feedback_ended() {
+  for (Input& input : inputs_)
+    if (!input.plan->waited && input.plan->ends_at != nullptr && !input.queue->ended()) return false;
+  return true;
 }
 
 // Parses each input's first record of this start, the one at its committed position. That may be what kills the program, long
@@ -465,17 +474,18 @@ Result<Turn> TaskRunner::turn() {
   mark_read();
   return_batches();
 
+  const bool ended = stopping || sources_ended();
   std::uint64_t steps = 0;
-  if (!stopping && done == 0 && plan_.idle_steps > 0 && !slot_.in_flight()) {
+  if (!ended && done == 0 && plan_.idle_steps > 0 && !slot_.in_flight()) {
     TRY_ASSIGN(steps, task_->idle(plan_.idle_steps, slot_.open().transaction));
   }
-  const bool ended = stopping || sources_ended();
   if (!slot_.in_flight() && (!slot_.open().transaction.empty() ? ended || commit_now || commit_due(now) : done == 0 && note_quiet())) {
     TRY(hand_over(/*here=*/commit_now));
     return Turn::kProgress;
   }
   if (done > 0 || steps > 0) return Turn::kProgress;
   if (!ended || slot_.in_flight() || !slot_.open().transaction.empty()) return Turn::kWait;
+  if (!stopping && !feedback_ended()) return std::exchange(drained_, true) ? Turn::kWait : Turn::kDrained;
   if (unsettled_left_ > 0 && std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.attempted; })) {
     TRY(store_->clear_attempts());
   }

@@ -93,6 +93,7 @@ class TaskRunner final : public Runner {
   std::string state_key(std::string_view what, const Input& input) const;
   Error malformed(std::string_view entry, std::string_view value) const;
   bool sources_ended();
+  bool feedback_ended();
 
   const TaskPlan& plan_;
   TopicLog& log_;
@@ -110,6 +111,7 @@ class TaskRunner final : public Runner {
   std::unique_ptr<EventTimeMerge> merge_;
   std::vector<std::unique_ptr<SourceReader>> readers_;
   std::atomic<bool> stopping_{false};
+  bool drained_ = false;               // Turn::kDrained has been told.
   std::int64_t last_commit_ns_ = 0;    // When the last transaction was handed over.
   std::size_t arrival_turn_ = 0;       // Order by arrival: whose turn it is,
   std::uint64_t arrival_left_ = 0;     // and for how many more records.

@@ -140,6 +140,58 @@ TEST_F(RunnerTest, MergesByEventTimeAndEndsWithItsSources) {
 }
 
 // What a runner that dies has processed and not committed is counted by the next one alone.
+// Its sources have ended: it says so once, idles no more, and ends when the feedback has.
+TEST_F(RunnerTest, IsDrainedBeforeItEndsAndIdlesNoMore) {
+  ASSERT_TRUE(log->create({Topic::kModels, "models", 1, {}}).ok());
+  TaskPlan plan = plan_of(OrderPolicy::kEventTime);
+  plan.idle_steps = 3;
+  plan.make_chain = []() -> Result<Chain> {
+    class Idle final : public Stage {
+     public:
+      std::string_view name() const override { return "idle"; }
+      void process(InputId, RecordView&, Output&) override {}
+      std::uint64_t idle(std::uint64_t steps, Output&) override { return steps; }  // There is always more to do.
+      void save(StateWriter&) override {}
+      Result<void> load(const StageState&) override { return {}; }
+    };
+    Chain chain;
+    chain.stages.push_back(std::make_unique<Idle>());
+    return chain;
+  };
+  InputPlan& models = plan.inputs.emplace_back();
+  models.input = InputId::kModels;
+  models.topic = Topic::kModels;
+  models.topic_name = "models";
+  models.parsed = models.waited = false;
+  models.ends_at = std::make_shared<std::atomic<std::int64_t>>(-1);
+  produce(Topic::kLogs, {line(1, 10)});
+  produce(Topic::kOutcomes, {line(1, 20)});
+  for (InputPlan& input : plan.inputs)
+    if (input.waited) *input.ends_at = 1;
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  const auto turns = [&] {
+    std::vector<Turn> out;
+    for (int i = 0; i < 30 && (out.empty() || out.back() != Turn::kEnded); ++i) {
+      for (std::size_t r = 0; r < runner.readers(); ++r) EXPECT_TRUE(runner.reader(r).step(Duration(0)).ok());
+      out.push_back(*runner.turn());
+      EXPECT_TRUE(runner.commit_step(Duration(0)).ok());
+    }
+    return out;
+  };
+  const std::vector<Turn> first = turns();
+  EXPECT_EQ(std::ranges::count(first, Turn::kDrained), 1);
+  EXPECT_EQ(std::ranges::count(first, Turn::kEnded), 0);
+  EXPECT_EQ(first.back(), Turn::kWait);
+  produce(Topic::kModels, {"a version"});
+  turns();
+  EXPECT_EQ(status.consumed(InputId::kModels, PartitionId(0)), Offset(1));  // What comes now is still taken.
+  *plan.inputs.back().ends_at = 1;
+  const std::vector<Turn> last = turns();
+  EXPECT_EQ(last.back(), Turn::kEnded);
+  EXPECT_EQ(std::ranges::count(last, Turn::kDrained), 0);
+}
+
 TEST_F(RunnerTest, CountsWhatItHasCommittedAndTellsWhatItLags) {
   const TaskPlan plan = plan_of(OrderPolicy::kArrival);
   const InputStatus& logs = status.inputs.of(InputId::kLogs, PartitionId(0), "logs");

@@ -93,6 +93,34 @@ TEST(HashtronRun, InMemory) {
   }
 }
 
+// Files end long before the last job is done: the run goes on until each task has taken what there is for it, and no longer, though
+// there would always be another job to do in idle turns.
+TEST(HashtronRun, OverFilesEachTaskTakesAllThatThereIs) {
+  for (const bool idle : {false, true}) {
+    SCOPED_TRACE(idle);
+    const TemporaryDirectory directory;
+    std::vector<std::string> sets = {"learning=free", "trainer.hashtron.every=3", "backup_interval=0"};
+    if (idle) sets.insert(sets.end(), {"trainer.idle_steps=4", "trainer.hashtron.stuck_sweeps=0"});
+    const FlightsRun run = hashtron_run(directory / "data", stream(), std::move(sets));
+    run.expect_run();
+    const std::size_t sums = tail(run.data, "sums").size(), models = tail(run.data, "models").size();
+    EXPECT_GT(models, 0U);  // Candidates have been judged.
+    EXPECT_EQ(tail(run.data, "capacity").size(), sums);
+    const std::string status = run_weir({"status", "--json", "--data", run.data.string()}).out;
+    EXPECT_EQ(number_in(status, "models"), double(models)) << status;  // And what was promoted is what the next run serves.
+    EXPECT_EQ(number_in(status, "logs"), double(kEvents)) << status;
+    run.expect_verified();
+  }
+}
+
+// Coupled, they are the inference task's idle turns.
+TEST(HashtronRun, IdleJobsEndWithTheInput) {
+  const TemporaryDirectory directory;
+  const FlightsRun run = hashtron_run(directory / "data", stream(), {"trainer.idle_steps=4", "trainer.hashtron.stuck_sweeps=0", "backup_interval=0"});
+  run.expect_run();
+  run.expect_verified();
+}
+
 class HashtronCrash : public testing::Test {
  protected:
   static constexpr const char* kOften = "commit_interval=200us";

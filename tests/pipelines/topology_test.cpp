@@ -65,6 +65,26 @@ TEST(Topology, NetworksOfHashtronsLearnFreeInThreeTasks) {
             "capacity/0: sums/0; promotion/0: examples/0 examples/1 candidates/0");
 }
 
+// Where files end: else the judge would be through with them before there is a candidate.
+TEST(Topology, OverFilesCandidatesAreJudgedFromTheirMomentOn) {
+  const auto promotion_of = [](std::vector<std::string> sets) {
+    sets.insert(sets.end(), {"learning=free", "model.kind=hashtron"});
+    RuntimePlan plan = plan_of(config_of(sets));
+    EXPECT_EQ(plan.tasks.back().name, kPromotionTask);
+    return std::move(plan.tasks.back());
+  };
+  const std::string files = "sources={logs: {files: [a.log]}, outcomes: {files: [b.log]}}";
+  const TaskPlan replay = promotion_of({files});
+  EXPECT_EQ(replay.order, OrderPolicy::kEventTime);
+  EXPECT_LT(replay.idle_timeout, Duration(0));
+  EXPECT_TRUE(replay.inputs.back().input == InputId::kCandidates && replay.inputs.back().waited);
+  for (const TaskPlan& live : {promotion_of({"sources={logs: {files: [a.log]}}"}), promotion_of({"sources={logs: {files: [a.log], follow: true}, outcomes: {files: [b.log]}}"}),
+                               promotion_of({files, "log={kind: kafka, brokers: 'localhost:9092'}", "placement.run=[promotion]"})}) {
+    EXPECT_EQ(live.order, OrderPolicy::kArrival);
+    EXPECT_FALSE(live.inputs.back().waited);
+  }
+}
+
 TEST(Topology, ASharedModelIsLearntByOneTaskFromTheExamplesOfAll) {
   const RuntimePlan plan = plan_of(config_of({"log.partitions=3", "learning=free", "model.shared=true"}));
   EXPECT_EQ(text_of(plan),
@@ -116,6 +136,9 @@ TEST(Topology, AProcessRunsTheChainsThatAreNamed) {
   EXPECT_EQ(here("[learning]").appenders.size(), 0u);  // A followed file is read once.
   EXPECT_EQ(tasks_here(config_of(sets)), "");
   EXPECT_EQ(tasks_elsewhere(config_of(sets)), std::vector<std::string>());
+  // What others write has no end that is heard of here; what is written here has.
+  EXPECT_EQ(here("inference").tasks[0].inputs.back().ends_at, nullptr);
+  EXPECT_NE(here("").tasks[0].inputs.back().ends_at, nullptr);
   // The whole pipeline is what is verified, wherever its tasks run.
   std::vector<std::string> all = sets;
   all.push_back("placement.run=[learning]");
