@@ -87,6 +87,9 @@ bool BackwardTrainer::run_job(Output& out) {
   dirty_ = true;
   ++counts_.jobs;
   counts_.accepted += record.accepted;
+  ++watched_.results[static_cast<std::size_t>(result_of(record))];
+  watched_.last = record;
+  watched_.layer = pipeline_->trainer().network().layer_of(record.neuron);
   progress_ = pipeline_->progress();
   const HashtronNetwork& network = pipeline_->trainer().network();
   const bool rescued = pipeline_->rescues() != rescues_;

@@ -6,7 +6,9 @@
 // and the counters. Examples that are held out never reach the buffer; from them comes how often each answer is right, which is the
 // challenger's score (core/models/hashtron_model.hpp). What goes wrong goes to `alerts` (core/learning/hashtron_alerts.hpp).
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,16 @@ class BackwardTrainer final : public Stage {
   };
   const Counts& counts() const { return counts_; }
 
+  // For who watches; nothing depends on it.
+  struct Watched {
+    std::array<std::uint64_t, kJobResults.size()> results{};  // By JobResult, since this object was made;
+    std::optional<SumRecord> last;                            // and the last job since then,
+    std::uint32_t layer = 0;                                  // with its neuron's layer.
+  };
+  const Watched& watched() const { return watched_; }
+  const HashtronAlerts& alerts() const { return alerts_; }
+  const SumCache& sums() const { return pipeline_ != nullptr ? pipeline_->sums() : sums_; }
+
  private:
   void take(const Example& example);
   bool run_job(Output& out);  // False: there is nothing to do, or it failed.
@@ -78,6 +90,7 @@ class BackwardTrainer final : public Stage {
   std::vector<std::uint32_t> prescribed_;  // By neuron; 0: nothing heard.
   std::vector<std::uint32_t> heard_;       // Unsaved.
   Counts counts_;
+  Watched watched_;
   double loss_ = 0.0;                      // Of the held-out examples since the last candidate, and their number.
   std::uint64_t loss_count_ = 0;
   std::uint64_t candidate_ = 0;            // The last one's version.

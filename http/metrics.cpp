@@ -36,11 +36,22 @@ class Writer {
       if (task.status->task == kInferenceTask) inference_.push_back(task);
     for (const TaskMetrics& task : all)
       if (!task.status->inputs.all().empty()) tasks_.push_back(task);
+    for (const TaskMetrics& task : tasks_) {
+      if (task.status->learns_by_jobs) learning_.push_back(task);
+      if (task.status->learns_by_jobs && task.status->jobs.any) learnt_.push_back(task);
+      if (task.status->judges) judges_.push_back(task);
+      if (task.status->has_sums) sums_.push_back(task);
+    }
   }
 
   const std::vector<TaskMetrics>& all() const { return all_; }              // And what brings lines into topics.
   const std::vector<TaskMetrics>& tasks() const { return tasks_; }          // With a chain.
   const std::vector<TaskMetrics>& inference() const { return inference_; }
+
+  const std::vector<TaskMetrics>& learning() const { return learning_; }    // By jobs; those of them
+  const std::vector<TaskMetrics>& learnt() const { return learnt_; }        // that have done one.
+  const std::vector<TaskMetrics>& judges() const { return judges_; }
+  const std::vector<TaskMetrics>& sums() const { return sums_; }
 
   template <class Read>
   void family(std::string_view name, Type type, std::string_view help, const std::vector<TaskMetrics>& of, Read&& read) {
@@ -64,7 +75,7 @@ class Writer {
  private:
   PrometheusText& out_;
   const std::vector<TaskMetrics>& all_;
-  std::vector<TaskMetrics> tasks_, inference_;
+  std::vector<TaskMetrics> tasks_, inference_, learning_, learnt_, judges_, sums_;
 };
 
 std::uint64_t taken(const TaskStatus& s, InputId input) { return s.counts.records[static_cast<std::size_t>(input)]; }
@@ -147,6 +158,37 @@ void append_model(PrometheusText& out, Writer& w, const PipelineConfig& config) 
   w.counter("weir_training_steps_undone_total", "Training steps that were not finite.", w.tasks(), [](const TaskStatus& s) { return s.counts.steps_undone.load(); });
 }
 
+void append_jobs(PrometheusText& out, Writer& w) {
+  out.family("weir_jobs_total", Type::kCounter, "Jobs done, by what became of them: accepted, worse (fewer samples right), no_gain.");
+  for (const TaskMetrics& task : w.learning())
+    for (const JobResult result : kJobResults)
+      out.sample(task.with("result", name_of(result)), task.status->counts.jobs[static_cast<std::size_t>(result)].load());
+  w.latency("weir_job_seconds", "How long a job took; of several for one example their mean, each.", w.learning(), &TaskStatus::job);
+  w.gauge("weir_job_sweep", "Which sweep the last job was of.", w.learnt(), [](const TaskStatus& s) { return s.jobs.sweep.load(); });
+  w.gauge("weir_job_layer", "Which layer its neuron is in, from 0.", w.learnt(), [](const TaskStatus& s) { return s.jobs.layer.load(); });
+  w.gauge("weir_job_neuron", "Which neuron of the network it was, from 0.", w.learnt(), [](const TaskStatus& s) { return s.jobs.neuron.load(); });
+  w.gauge("weir_train_accuracy_ratio", "Share of the samples to learn from that are right after it.", w.learnt(), [](const TaskStatus& s) { return s.jobs.accuracy.load(); });
+  w.counter("weir_held_out_examples_total", "Examples that nobody learns from.", w.learning(), [](const TaskStatus& s) { return s.counts.held_out.load(); });
+  w.counter("weir_held_out_correct_total", "Of these, those that what is learnt answered right when they came.", w.learning(),
+            [](const TaskStatus& s) { return s.counts.held_out_right.load(); });
+  out.family("weir_held_out_accuracy_ratio", Type::kGauge, "The share of the two, since the first offset.");
+  for (const TaskMetrics& task : w.learning())
+    if (const auto count = task.status->jobs.held_out.load(); count > 0 && task.here)
+      out.sample(task.labels, double(task.status->jobs.held_out_right.load()) / double(count));
+  w.gauge("weir_gold_neurons", "Neurons whose sum was in the gold zone after their last job.", w.learnt(), [](const TaskStatus& s) { return s.jobs.gold.load(); });
+  w.gauge("weir_cached_sums", "Jobs that the cache of sums remembers.", w.sums(), [](const TaskStatus& s) { return s.sums.load(); });
+  out.family("weir_alerts_total", Type::kCounter, "What began to go wrong with learning, by alert.");
+  for (const TaskMetrics& task : w.learning())
+    for (const HashtronAlert alert : kHashtronAlerts)
+      out.sample(task.with("alert", name_of(alert)), task.status->counts.alerts[static_cast<std::size_t>(alert)].load());
+  out.family("weir_alert_active", Type::kGauge, "1: it goes wrong now.");
+  for (const TaskMetrics& task : w.learning())
+    for (const HashtronAlert alert : kHashtronAlerts)
+      if (task.here) out.sample(task.with("alert", name_of(alert)), std::uint64_t(task.status->jobs.alerts[static_cast<std::size_t>(alert)].load()));
+  w.counter("weir_promotions_total", "Versions that replaced what was served.", w.judges(), [](const TaskStatus& s) { return s.counts.promotions.load(); });
+  w.counter("weir_rollbacks_total", "Times that the version before came back.", w.judges(), [](const TaskStatus& s) { return s.counts.rollbacks.load(); });
+}
+
 void append_tasks(PrometheusText& out, Writer& w, const RunningPipeline& pipeline) {
   w.gauge("weir_task_running", "1: recovered and running; 0: starting, or ended; of tasks whose partition is this process's.", w.all(),
           [](const TaskStatus& s) { return std::uint64_t(s.phase.load() == TaskPhase::kRunning); });
@@ -186,6 +228,7 @@ std::string metrics_text(const PipelineConfig& config, const RunningPipeline* pi
     append_lag(out, writer);
     append_commits(writer);
     append_model(out, writer, config);
+    append_jobs(out, writer);
     append_tasks(out, writer, *pipeline);
   }
   const MemoryLockState memory = memory_lock_state();

@@ -153,10 +153,56 @@ void add_replay(Chain& chain, const PipelineConfig& config, const std::shared_pt
   chain.stages.push_back(std::make_unique<ReplayBufferStage>(replay, config.learns_by_jobs() ? config.trainer.hashtron.hold_out : 0));
 }
 
-void add_backward_trainer(Chain& chain, const PipelineConfig& config, PartitionId partition, const std::shared_ptr<ServedModel>& challenger) {
+const BackwardTrainer* add_backward_trainer(Chain& chain, const PipelineConfig& config, PartitionId partition,
+                                            const std::shared_ptr<ServedModel>& challenger) {
   const auto replay = replay_buffer(config, partition);
   add_replay(chain, config, replay);
-  chain.stages.push_back(std::make_unique<BackwardTrainer>(challenger, backward_trainer_settings(config, partition), replay));
+  auto trainer = std::make_unique<BackwardTrainer>(challenger, backward_trainer_settings(config, partition), replay);
+  const BackwardTrainer* added = trainer.get();
+  chain.jobs = [added] { return added->counts().jobs; };
+  chain.stages.push_back(std::move(trainer));
+  return added;
+}
+
+void publish_sums(const SumCache& sums, TaskStatus& status) {
+  status.has_sums.store(true, std::memory_order_relaxed);
+  status.sums.store(sums.records(), std::memory_order_relaxed);
+}
+
+void publish_jobs(const BackwardTrainer& trainer, TaskStatus& status) {
+  status.learns_by_jobs.store(true, std::memory_order_relaxed);
+  TaskStatus::Jobs& jobs = status.jobs;
+  jobs.held_out.store(trainer.counts().held_out, std::memory_order_relaxed);
+  jobs.held_out_right.store(trainer.counts().held_out_right, std::memory_order_relaxed);
+  for (const HashtronAlert alert : kHashtronAlerts)
+    jobs.alerts[static_cast<std::size_t>(alert)].store(trainer.alerts().active(alert), std::memory_order_relaxed);
+  const std::optional<SumRecord>& last = trainer.watched().last;
+  publish_sums(trainer.sums(), status);
+  jobs.any.store(last.has_value(), std::memory_order_relaxed);
+  if (!last) return;
+  jobs.sweep.store(last->sweep, std::memory_order_relaxed);
+  jobs.layer.store(trainer.watched().layer, std::memory_order_relaxed);
+  jobs.neuron.store(last->neuron, std::memory_order_relaxed);
+  jobs.accuracy.store(double(last->accepted != 0 ? last->correct_after : last->correct_before) / double(last->n), std::memory_order_relaxed);
+  jobs.gold.store(trainer.sums().gold(0, trainer.sums().neurons()).size(), std::memory_order_relaxed);
+}
+
+void count_jobs(const BackwardTrainer& trainer, TaskCounts& counts) {
+  counts.jobs = trainer.watched().results;
+  counts.held_out = trainer.counts().held_out;
+  counts.held_out_right = trainer.counts().held_out_right;
+  for (const HashtronAlert alert : kHashtronAlerts) counts.alerts[static_cast<std::size_t>(alert)] = trainer.alerts().begun(alert);
+}
+
+void count_judged(const Promotion& judge, TaskCounts& counts) {
+  counts.promotions = judge.promotions();
+  counts.rollbacks = judge.rollbacks();
+}
+
+const Promotion* add_judge(Chain& chain, std::unique_ptr<Promotion> judge) {
+  const Promotion* added = judge.get();
+  chain.stages.push_back(std::move(judge));
+  return added;
 }
 
 const GradientTrainer* add_trainer(Chain& chain, std::unique_ptr<GradientTrainer> trainer) {
@@ -230,17 +276,21 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
   chain.stages.push_back(std::move(gate));
   chain.stages.push_back(std::move(join));
   const GradientTrainer* trainer = nullptr;
+  const BackwardTrainer* job_trainer = nullptr;
+  const Promotion* judge = nullptr;
   if (config.learning == Learning::kCoupled && config.learns_by_jobs()) {
     const auto challenger = std::make_shared<ServedModel>(*served);
-    chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion_settings(config, partition), served));
-    add_backward_trainer(chain, config, partition, challenger);
+    judge = add_judge(chain, std::make_unique<Promotion>(challenger, promotion_settings(config, partition), served));
+    job_trainer = add_backward_trainer(chain, config, partition, challenger);
   } else if (config.learning == Learning::kCoupled) {
     const auto replay = replay_buffer(config, partition);
     add_replay(chain, config, replay);
     trainer = add_trainer(chain, std::make_unique<GradientTrainer>(served, trainer_settings(config, partition), replay));
   }
-  chain.publish = [joined, gated, served, trainer](TaskStatus& status) {
+  chain.publish = [joined, gated, served, trainer, job_trainer, judge](TaskStatus& status) {
     if (trainer != nullptr) publish_steps_undone(*trainer, status);
+    if (job_trainer != nullptr) publish_jobs(*job_trainer, status);
+    status.judges.store(judge != nullptr, std::memory_order_relaxed);
     status.waiting_rows.store(joined->counts().rows_waiting, std::memory_order_relaxed);
     status.waiting_labels.store(joined->counts().outcomes_waiting, std::memory_order_relaxed);
     status.with_set.store(gated->counts().labelled, std::memory_order_relaxed);
@@ -249,7 +299,7 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
     status.log_loss_sum.store(joined->counts().loss_sum, std::memory_order_relaxed);
     status.log_loss_count.store(joined->counts().labelled, std::memory_order_relaxed);
   };
-  chain.count = [ingested, gated, joined, trainer](TaskCounts& counts) {
+  chain.count = [ingested, gated, joined, trainer, job_trainer, judge](TaskCounts& counts) {
     const IngestionCounts& in = ingested->counts();
     const OutcomeJoinCounts& join = joined->counts();
     counts.predicted = gated->published().predicted;
@@ -263,6 +313,8 @@ Result<Chain> make_inference_chain(const PipelineConfig& config, PartitionId par
     counts.unjoined[static_cast<std::size_t>(UnjoinedReason::kInvalid)] = in.invalid;
     counts.unjoined[static_cast<std::size_t>(UnjoinedReason::kNoId)] = in.no_id;
     if (trainer != nullptr) counts.steps_undone = trainer->refused_steps();
+    if (job_trainer != nullptr) count_jobs(*job_trainer, counts);
+    if (judge != nullptr) count_judged(*judge, counts);
   };
   chain.waiting_labels = [joined]() -> Result<std::vector<Offset>> {
     std::vector<Offset> out;
@@ -280,19 +332,27 @@ Result<Chain> make_learning_chain(const PipelineConfig& config, PartitionId part
   chain.waiting_labels = [] { return std::vector<Offset>(); };
   chain.version = [challenger] { return challenger->version; };
   if (config.learns_by_jobs()) {
-    add_backward_trainer(chain, config, partition, challenger);
-    chain.publish = [challenger](TaskStatus& status) { status.model_version.store(challenger->version.value, std::memory_order_relaxed); };
+    const BackwardTrainer* trainer = add_backward_trainer(chain, config, partition, challenger);
+    chain.publish = [trainer, challenger](TaskStatus& status) {
+      publish_jobs(*trainer, status);
+      status.model_version.store(challenger->version.value, std::memory_order_relaxed);
+    };
+    chain.count = [trainer](TaskCounts& counts) { count_jobs(*trainer, counts); };
     return chain;
   }
   const auto replay = replay_buffer(config, partition);
-  chain.stages.push_back(std::make_unique<Promotion>(challenger, promotion_settings(config, partition)));
+  const Promotion* judge = add_judge(chain, std::make_unique<Promotion>(challenger, promotion_settings(config, partition)));
   add_replay(chain, config, replay);
   const GradientTrainer* trainer = add_trainer(chain, std::make_unique<GradientTrainer>(challenger, trainer_settings(config, partition), replay));
   chain.publish = [trainer, challenger](TaskStatus& status) {
     publish_steps_undone(*trainer, status);
+    status.judges.store(true, std::memory_order_relaxed);
     status.model_version.store(challenger->version.value, std::memory_order_relaxed);
   };
-  chain.count = [trainer](TaskCounts& counts) { counts.steps_undone = trainer->refused_steps(); };
+  chain.count = [trainer, judge](TaskCounts& counts) {
+    counts.steps_undone = trainer->refused_steps();
+    count_judged(*judge, counts);
+  };
   return chain;
 }
 
@@ -303,6 +363,7 @@ Result<Chain> make_capacity_chain(const PipelineConfig& config, PartitionId part
   const auto cache = std::make_shared<SumCache>(network_of(fresh->parameters).size(), settings.ring);
   chain.stages.push_back(std::make_unique<SumCacheStage>(cache));
   chain.stages.push_back(std::make_unique<CapacityControl>(cache, CapacityControlSettings{settings.capacity, settings.sum_cache, partition}));
+  chain.publish = [cache](TaskStatus& status) { publish_sums(*cache, status); };
   chain.waiting_labels = [] { return std::vector<Offset>(); };
   chain.version = [] { return ModelVersion(); };
   return chain;
@@ -311,10 +372,12 @@ Result<Chain> make_capacity_chain(const PipelineConfig& config, PartitionId part
 Result<Chain> make_promotion_chain(const PipelineConfig& config, PartitionId partition) {
   Chain chain;
   TRY_ASSIGN(const auto fresh, fresh_model(config, partition));
-  auto promotion = Promotion::of_candidates(*fresh, promotion_settings(config, partition));
-  const Promotion* judge = promotion.get();
-  chain.stages.push_back(std::move(promotion));
-  chain.publish = [judge](TaskStatus& status) { status.model_version.store(judge->champion().version.value, std::memory_order_relaxed); };
+  const Promotion* judge = add_judge(chain, Promotion::of_candidates(*fresh, promotion_settings(config, partition)));
+  chain.publish = [judge](TaskStatus& status) {
+    status.judges.store(true, std::memory_order_relaxed);
+    status.model_version.store(judge->champion().version.value, std::memory_order_relaxed);
+  };
+  chain.count = [judge](TaskCounts& counts) { count_judged(*judge, counts); };
   chain.waiting_labels = [] { return std::vector<Offset>(); };
   chain.version = [judge] { return judge->champion().version; };
   return chain;

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/learning/hashtron_alerts.hpp"
+#include "core/learning/sum_cache.hpp"
 #include "core/records/codec.hpp"
 #include "core/records/event.hpp"
 #include "core/records/order.hpp"
@@ -20,6 +22,12 @@ struct TaskCountsOf {
   Held<std::uint64_t> with_set{};      // Examples whose prediction had a set,
   Held<std::uint64_t> covered{};       // and those that lay in it.
   Held<std::uint64_t> steps_undone{};  // Training steps that were not finite.
+  Held<std::uint64_t> held_out{};        // Examples that nobody learns from,
+  Held<std::uint64_t> held_out_right{};  // and those that the challenger answered right.
+  Held<std::uint64_t> promotions{};
+  Held<std::uint64_t> rollbacks{};
+  std::array<Held<std::uint64_t>, kJobResults.size()> jobs{};        // By JobResult.
+  std::array<Held<std::uint64_t>, kHashtronAlerts.size()> alerts{};  // Begun, by HashtronAlert.
   Held<double> loss{};                 // Over the examples: log-loss; of a regression the squared error.
   std::array<Held<std::uint64_t>, kReasonCount> dead_letters{};      // By Reason.
   std::array<Held<std::uint64_t>, kUnjoinedReasonCount> unjoined{};  // By UnjoinedReason.
@@ -40,6 +48,12 @@ struct SharedTaskCounts : TaskCountsOf<std::atomic> {
     grow(with_set, before.with_set, now.with_set);
     grow(covered, before.covered, now.covered);
     grow(steps_undone, before.steps_undone, now.steps_undone);
+    grow(held_out, before.held_out, now.held_out);
+    grow(held_out_right, before.held_out_right, now.held_out_right);
+    grow(promotions, before.promotions, now.promotions);
+    grow(rollbacks, before.rollbacks, now.rollbacks);
+    for (std::size_t i = 0; i < jobs.size(); ++i) grow(jobs[i], before.jobs[i], now.jobs[i]);
+    for (std::size_t i = 0; i < alerts.size(); ++i) grow(alerts[i], before.alerts[i], now.alerts[i]);
     grow(loss, before.loss, now.loss);
     for (std::size_t i = 0; i < dead_letters.size(); ++i) grow(dead_letters[i], before.dead_letters[i], now.dead_letters[i]);
     for (std::size_t i = 0; i < unjoined.size(); ++i) grow(unjoined[i], before.unjoined[i], now.unjoined[i]);

@@ -48,6 +48,7 @@ struct Chain {
   std::vector<std::unique_ptr<Stage>> stages;
   std::function<void(TaskStatus&)> publish;            // May be empty.
   std::function<void(TaskCounts&)> count;               // May be empty. All but `records`, which are the task's.
+  std::function<std::uint64_t()> jobs;                  // How many it has done. Empty: it does none.
   // The offsets of outcomes taken that wait for their event, ascending. As of the last commit.
   std::function<Result<std::vector<Offset>>()> waiting_labels;
   std::function<ModelVersion()> version;                // Served, or learnt.

@@ -46,6 +46,7 @@ Result<void> TaskRunner::open() {
   TRY_ASSIGN(Chain chain, plan_.make_chain());
   publish_ = std::move(chain.publish);
   count_ = std::move(chain.count);
+  jobs_ = std::move(chain.jobs);
   task_ = std::make_unique<Task>(plan_.name, plan_.partition, std::move(chain.stages));
   TRY(task_->restore(recovered));
 
@@ -106,6 +107,7 @@ Result<void> TaskRunner::open() {
   if (count_) count_(counts_);
   committed_counts_ = counts_;
   if (publish_) publish_(status_);
+  if (jobs_) jobs_timed_ = jobs_();
   last_commit_ns_ = clock_.monotonic_ns();
   status_.commit_began_ns.store(0, std::memory_order_relaxed);
   status_.waiting.store(0, std::memory_order_relaxed);
@@ -217,6 +219,13 @@ bool TaskRunner::feedback_ended() {
   for (Input& input : inputs_)
     if (!input.plan->waited && input.plan->ends_at != nullptr && !input.queue->ended()) return false;
   return true;
+}
+
+// What was done within `ns`: a job takes a thousand times as long as all else that is done for its record.
+void TaskRunner::time_jobs(std::int64_t ns) {
+  if (!jobs_) return;
+  const std::uint64_t now = jobs_(), done = now - jobs_timed_;
+  for (; jobs_timed_ < now; ++jobs_timed_) status_.job.add(ns / static_cast<std::int64_t>(done));
 }
 
 // Parses each input's first record of this start, the one at its committed position. That may be what kills the program, long
@@ -458,6 +467,7 @@ Result<Turn> TaskRunner::turn() {
     ++done;
     const std::int64_t after = clock_.monotonic_ns();
     if (queue->settings().input == InputId::kLogs) status_.tick.add(after - now);
+    time_jobs(after - now);
     now = after;
     commit_now = by_itself;
     if (careful_left_ > 0 && --careful_left_ == 0)
@@ -468,7 +478,6 @@ Result<Turn> TaskRunner::turn() {
   if (done > 0) {
     unsettled_left_ -= std::min(unsettled_left_, done);
     status_.records.fetch_add(done, std::memory_order_relaxed);
-    if (publish_) publish_(status_);
   }
   status_.rests.store(resting, std::memory_order_relaxed);
   mark_read();
@@ -477,8 +486,11 @@ Result<Turn> TaskRunner::turn() {
   const bool ended = stopping || sources_ended();
   std::uint64_t steps = 0;
   if (!ended && done == 0 && plan_.idle_steps > 0 && !slot_.in_flight()) {
+    now = clock_.monotonic_ns();
     TRY_ASSIGN(steps, task_->idle(plan_.idle_steps, slot_.open().transaction));
+    time_jobs(clock_.monotonic_ns() - now);
   }
+  if (publish_ && (done > 0 || steps > 0)) publish_(status_);
   if (!slot_.in_flight() && (!slot_.open().transaction.empty() ? ended || commit_now || commit_due(now) : done == 0 && note_quiet())) {
     TRY(hand_over(/*here=*/commit_now));
     return Turn::kProgress;

@@ -94,6 +94,7 @@ class TaskRunner final : public Runner {
   Error malformed(std::string_view entry, std::string_view value) const;
   bool sources_ended();
   bool feedback_ended();
+  void time_jobs(std::int64_t ns);
 
   const TaskPlan& plan_;
   TopicLog& log_;
@@ -103,6 +104,8 @@ class TaskRunner final : public Runner {
   std::unique_ptr<Task> task_;
   std::function<void(TaskStatus&)> publish_;
   std::function<void(TaskCounts&)> count_;
+  std::function<std::uint64_t()> jobs_;
+  std::uint64_t jobs_timed_ = 0;       // How many of them have been.
   TaskCounts counts_;                  // As of the last record.
   TaskCounts committed_counts_;
   std::uint64_t aborts_ = 0;           // Of this run's store.

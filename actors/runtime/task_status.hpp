@@ -1,6 +1,7 @@
 #pragma once
 // What a running task tells others of itself. Written by the task's threads, read by any.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -84,11 +85,26 @@ struct TaskStatus {
   std::atomic<std::uint64_t> model_version{0};   // Served, or learnt.
   std::atomic<std::uint64_t> with_set{0};        // Examples whose prediction had a set, since the first offset,
   std::atomic<std::uint64_t> covered{0};         // and those that lay in it.
+  // Of a task that learns by jobs.
+  struct Jobs {
+    std::atomic<bool> any{false};                // One has been done since the task was opened: what follows is of the last one.
+    std::atomic<std::uint64_t> sweep{0}, layer{0}, neuron{0};
+    std::atomic<double> accuracy{0.0};           // On what is learnt from, after it.
+    std::atomic<std::uint64_t> gold{0};          // Neurons whose sum is in the gold zone.
+    std::atomic<std::uint64_t> held_out{0};      // Examples that nobody learns from, since the first offset,
+    std::atomic<std::uint64_t> held_out_right{0};  // and those that the challenger answered right.
+    std::array<std::atomic<bool>, kHashtronAlerts.size()> alerts{};  // Which hold now.
+  } jobs;
+  std::atomic<bool> learns_by_jobs{false};
+  std::atomic<bool> judges{false};               // Promotion is part of it.
+  std::atomic<bool> has_sums{false};
+  std::atomic<std::uint64_t> sums{0};            // Records in the cache.
   std::atomic<std::int64_t> commit_began_ns{0};   // Monotonic, of the one under way; 0: none is.
   LatencyHistogram tick;                         // Events: from the line taken from its ring to the prediction in the transaction.
   LatencyHistogram arrival;                      // Events from a topic: from when they were appended to their prediction.
   LatencyHistogram acked;                        // From the line taken from its source until the log has what came of it.
   LatencyHistogram committed;                    // From the line taken from its source to its commit's return.
+  LatencyHistogram job;                          // Of several done at once their mean, each.
   LatencyHistogram commit;                       // The commits themselves.
 
   // How far an input is consumed, as committed; the beginning where nothing is known of it.

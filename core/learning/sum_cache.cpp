@@ -42,6 +42,20 @@ std::string_view name_of(SumRegime regime) {
   return "";
 }
 
+std::string_view name_of(JobResult result) {
+  switch (result) {
+    case JobResult::kAccepted: return "accepted";
+    case JobResult::kWorse: return "worse";
+    case JobResult::kNoGain: break;
+  }
+  return "no_gain";
+}
+
+JobResult result_of(const SumRecord& job) {
+  if (job.accepted != 0) return JobResult::kAccepted;
+  return job.correct_after < job.correct_before ? JobResult::kWorse : JobResult::kNoGain;
+}
+
 std::string_view name_of(SelectedBy by) {
   switch (by) {
     case SelectedBy::kGold: return "gold";
@@ -72,6 +86,12 @@ Result<void> SumCache::add(const SumRecord& record) {
     ring.oldest = (ring.oldest + 1) % ring_;
   }
   return {};
+}
+
+std::size_t SumCache::records() const {
+  std::size_t out = 0;
+  for (const Ring& ring : rings_) out += ring.records.size();
+  return out;
 }
 
 std::size_t SumCache::bytes() const {

@@ -44,6 +44,16 @@ struct SumRecord {
   std::uint64_t magnitude() const { return static_cast<std::uint64_t>(sum < 0 ? -std::int64_t{sum} : std::int64_t{sum}); }
   bool operator==(const SumRecord&) const = default;
 };
+// What became of it.
+enum class JobResult : std::uint8_t {
+  kAccepted,
+  kWorse,   // Undone: fewer samples would have been right.
+  kNoGain,  // Undone, or not even tried: nobody voted for a change; by edge: no more is gained than chance explains.
+};
+inline constexpr std::array kJobResults = {JobResult::kAccepted, JobResult::kWorse, JobResult::kNoGain};
+std::string_view name_of(JobResult result);
+JobResult result_of(const SumRecord& job);
+
 inline constexpr std::size_t kSumRecordBytes = 64;
 static_assert(sizeof(SumRecord) == kSumRecordBytes);
 
@@ -58,6 +68,7 @@ class SumCache {
   std::uint32_t neurons() const { return static_cast<std::uint32_t>(rings_.size()); }
   std::uint32_t ring() const { return ring_; }
   std::size_t bytes() const;  // What it holds in memory.
+  std::size_t records() const;  // Of all neurons.
   // The same, as far as it has room for it. REQUIRES: ring > 0.
   Result<SumCache> with_ring(std::uint32_t ring) const;
 

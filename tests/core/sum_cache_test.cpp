@@ -217,5 +217,20 @@ TEST(SumCache, StaysWithinItsMemory) {  // 140 networks of 241 neurons, all ring
   EXPECT_LT(cache.bytes(), 100'000'000u);
 }
 
+TEST(JobResult, TellsWhyAJobWasUndone) {
+  EXPECT_EQ(result_of({.correct_before = 5, .correct_after = 3, .accepted = 1}), JobResult::kAccepted);  // Always accepted: phase 0.
+  EXPECT_EQ(result_of({.correct_before = 5, .correct_after = 4}), JobResult::kWorse);
+  EXPECT_EQ(result_of({.correct_before = 5, .correct_after = 5}), JobResult::kNoGain);  // Nobody voted for a change.
+  EXPECT_EQ(result_of({.correct_before = 5, .correct_after = 6}), JobResult::kNoGain);  // By edge: not above its error.
+  EXPECT_EQ(name_of(JobResult::kNoGain), "no_gain");
+}
+
+TEST(SumCache, CountsWhatItRemembers) {
+  SumCache cache(3, 2);
+  EXPECT_EQ(cache.records(), 0u);
+  for (std::uint32_t job = 0; job < 5; ++job) ASSERT_TRUE(cache.add({.job = job, .neuron = job % 2, .sum = 1, .n = 3, .sum_before = 1}).ok());
+  EXPECT_EQ(cache.records(), 4u);  // Two of the first neuron's three, two of the second's.
+}
+
 }  // namespace
 }  // namespace weir

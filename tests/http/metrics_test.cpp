@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "core/records/codec.hpp"
 #include "tests/end_to_end/flights_run.hpp"
@@ -173,6 +174,81 @@ TEST_F(Metrics, LagIsWhatIsNotCommitted) {
   ASSERT_TRUE(wait_until([&] { return scrape(port).sum("weir_input_lag_records", logs) == 0 || !process.running(); })) << status(run);
   EXPECT_EQ(scrape(port).sum("weir_input_lag_seconds", logs), 0);
   EXPECT_EQ(scrape(port).sum("weir_events_total"), 500);
+}
+
+// What the topics sums, models and alerts tell job by job, in figures; coupled in one task, free in three.
+TEST_F(Metrics, JobsAreCountedWithWhatBecameOfThem) {
+  const FlightFiles files = cut_flights(directory_.path(), 2'400, "hashtron");
+  double promotions = 0;
+  for (const std::string learning : {"coupled", "free"}) {
+    SCOPED_TRACE(learning);
+    FlightsRun run(directory_ / learning, files, {"sources.logs.files=[]", "sources.outcomes.files=[]", "order=arrival", "learning=" + learning, "trainer.hashtron.every=2"});
+    run.config = "hashtron";
+    Process process(program(run));
+    const std::uint16_t port = port_of(run, process);
+    FlightsFeed feed(files, directory_.path());
+    for (int i = 0; i < 4; ++i) {
+      feed.give(run.data, 600);
+      ASSERT_TRUE(wait_until([&] { return scrape(port).sum("weir_outcomes_total") == double(feed.outcomes()) || !process.running(); })) << status(run);
+    }
+    // Everything is taken: each job is on sums, and what it said has been heard.
+    PrometheusPage page;
+    std::vector<std::string> sums;
+    ASSERT_TRUE(wait_until([&] {
+      sums = tail(run.data, "sums");
+      page = scrape(port);
+      return page.sum("weir_input_lag_records") == 0 && page.sum("weir_jobs_total") == double(sums.size());
+    })) << status(run);
+    ASSERT_GT(sums.size(), 100U);
+    const auto value_of = [](const std::string& line) { return line.substr(line.find("\"value\":") + 8); };
+    double accepted = 0, worse = 0;
+    for (const std::string& line : sums) {
+      const bool was = json_value(value_of(line), "accepted") == "true";
+      accepted += was;
+      worse += !was && count_of(value_of(line), "correct_after") < count_of(value_of(line), "correct_before");
+    }
+    EXPECT_EQ(page.sum("weir_jobs_total", {{"result", "accepted"}}), accepted);
+    EXPECT_EQ(page.sum("weir_jobs_total", {{"result", "worse"}}), worse);
+    EXPECT_GT(accepted, 0);
+    EXPECT_GT(worse, 0);
+    const std::string last = value_of(sums.back());
+    for (const char* key : {"sweep", "neuron"}) EXPECT_EQ(page.sum(std::string("weir_job_") + key), count_of(last, key)) << last;
+    const double neuron = count_of(last, "neuron");
+    EXPECT_EQ(page.sum("weir_job_layer"), neuron < 25 ? 0 : neuron < 30 ? 1 : 2) << last;
+    EXPECT_NEAR(page.sum("weir_train_accuracy_ratio"),
+                count_of(last, json_value(last, "accepted") == "true" ? "correct_after" : "correct_before") / count_of(last, "n"), 1e-12) << last;
+    EXPECT_EQ(page.sum("weir_job_seconds_count"), double(sums.size()));
+    EXPECT_GT(page.sum("weir_job_seconds_sum"), 0);
+    EXPECT_NEAR(page.sum("weir_held_out_examples_total") / page.sum("weir_examples_total"), 0.2, 0.07);
+    EXPECT_GT(page.sum("weir_held_out_accuracy_ratio"), 0.5);
+    EXPECT_NEAR(page.sum("weir_held_out_accuracy_ratio"), page.sum("weir_held_out_correct_total") / page.sum("weir_held_out_examples_total"), 1e-12);
+    const std::string learner = learning == "coupled" ? "inference" : "learning";
+    EXPECT_GT(page.sum("weir_cached_sums", {{"task", learner}}), 30);
+    if (learning == "free") {
+      EXPECT_EQ(page.sum("weir_cached_sums", {{"task", "capacity"}}), page.sum("weir_cached_sums", {{"task", "learning"}}));
+    }
+    EXPECT_LE(page.sum("weir_gold_neurons"), 31);
+    std::map<std::string, double> begun, active;
+    for (const std::string& line : tail(run.data, "alerts")) {
+      const double value = count_of(value_of(line), "value");
+      const std::string alert = json_value(value_of(line), "alert");
+      active[alert] = value;
+      begun[alert] += alert == "promotion" || alert == "rollback" || value == 1.0;
+    }
+    for (const char* alert : {"memorisation", "stagnation", "oscillation", "stuck", "constant"}) {
+      EXPECT_EQ(page.sum("weir_alerts_total", {{"alert", alert}}), begun[alert]) << alert;
+      EXPECT_EQ(page.sum("weir_alert_active", {{"alert", alert}}), active[alert]) << alert;
+    }
+    EXPECT_EQ(page.families.at("weir_alerts_total").samples.size(), 5U);
+    EXPECT_EQ(page.sum("weir_promotions_total"), begun["promotion"]);
+    EXPECT_EQ(page.sum("weir_rollbacks_total"), begun["rollback"]);
+    EXPECT_EQ(page.families.at("weir_promotions_total").samples.size(), 1U);
+    EXPECT_GT(page.sum("weir_alerts_total"), 0);
+    promotions += page.sum("weir_promotions_total");
+    process.send_signal(SIGTERM);
+    EXPECT_EQ(process.wait(), (ExitStatus{0, 0})) << process.err();
+  }
+  EXPECT_GT(promotions, 0);
 }
 
 TEST_F(Metrics, ATakenPortEndsTheSecondProcessWithItsName) {
