@@ -131,7 +131,7 @@ Result<VerifyReport> verify_pipeline(const PipelineConfig& config, const VerifyO
       return !stopped(options.stop);
     }));
     report.recomputed = true;
-    for (const Topic topic : kComparedTopics) {
+    for (const Topic topic : compared_topics(*log)) {
       TRY_ASSIGN(const TopicDescription description, log->describe(topic));
       for (const PartitionDescription& p : description.partitions) {
         TRY_ASSIGN(const std::uint64_t differences,

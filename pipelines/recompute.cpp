@@ -1,5 +1,7 @@
 #include "pipelines/recompute.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <deque>
 #include <map>
@@ -273,6 +275,15 @@ bool same(Topic topic, const std::string& a, const std::string& b) {
 }
 
 }  // namespace
+
+std::vector<Topic> compared_topics(const TopicLog& log) {
+  constexpr std::array kSame = {Topic::kPredictions, Topic::kAbstained, Topic::kExamples, Topic::kUnjoined, Topic::kDeadLetters,
+                                Topic::kModels,      Topic::kSums,      Topic::kCapacity, Topic::kCandidates};
+  std::vector<Topic> out;
+  for (const TopicDescription& topic : log.list())
+    if (std::ranges::find(kSame, topic.spec.topic) != kSame.end()) out.push_back(topic.spec.topic);
+  return out;
+}
 
 Result<void> recompute(const std::vector<TaskPlan>& plans, TopicLog& original, TopicLog& copy, const Clock& clock,
                        const std::function<bool(const RecomputeProgress&)>& go_on) {

@@ -1,7 +1,6 @@
 #pragma once
 // Computes tasks again from their inputs and their order alone, in memory, and compares what they publish.
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,9 +12,8 @@
 
 namespace weir {
 
-// The topics whose records are the same however often they are computed.
-inline constexpr std::array kComparedTopics = {Topic::kPredictions, Topic::kAbstained,   Topic::kExamples,
-                                               Topic::kUnjoined,    Topic::kDeadLetters, Topic::kModels};
+// The log's topics whose records are the same however often they are computed.
+std::vector<Topic> compared_topics(const TopicLog& log);
 
 struct RecomputeProgress {
   std::uint64_t records = 0;  // Input records processed so far.

@@ -204,7 +204,7 @@ Result<std::vector<std::string>> repair_pipeline(const PipelineConfig& config, c
   if (!damaged.ok()) return done;
 
   TRY_ASSIGN(const auto log, open_log(config, /*read_only=*/true));
-  for (const Topic topic : kComparedTopics) {
+  for (const Topic topic : compared_topics(*log)) {
     TRY_ASSIGN(const TopicDescription description, log->describe(topic));
     for (const PartitionDescription& p : description.partitions) {
       std::vector<std::string> texts;

@@ -146,8 +146,9 @@ std::vector<std::string> tail(const std::filesystem::path& data, const std::stri
   return lines;
 }
 
-Topics tail_all(const std::filesystem::path& data) {
+Topics tail_all(const std::filesystem::path& data, const std::vector<std::string>& more) {
   Topics out;
+  for (const std::string& topic : more) out[topic] = tail(data, topic);
   for (const char* topic : {"predictions", "abstained", "examples", "unjoined", "dead-letters", "models"}) out[topic] = tail(data, topic);
   return out;
 }

@@ -69,7 +69,8 @@ std::uint64_t records_of_tasks(const std::filesystem::path& data, const std::str
 std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic);
 // Those topics that must be the same in every run: by short name.
 using Topics = std::map<std::string, std::vector<std::string>>;
-Topics tail_all(const std::filesystem::path& data);
+// With `more` of them, which only some configs have.
+Topics tail_all(const std::filesystem::path& data, const std::vector<std::string>& more = {});
 // Fails with the first difference. `thinned`: topics of which `found` may lack records (retention, compaction).
 void expect_same(const Topics& expected, const Topics& found, const std::vector<std::string>& thinned = {});
 

@@ -113,6 +113,16 @@ TEST(HashtronRun, OverFilesEachTaskTakesAllThatThereIs) {
   }
 }
 
+TEST(HashtronRun, JobsOfOtherSettingsAreFoundInTheSums) {
+  const TemporaryDirectory directory;
+  const FlightsRun run = hashtron_run(directory / "data", stream(), {"promotion.every=1000000"});  // Nothing else would tell.
+  run.expect_run();
+  run.expect_verified();
+  const ProcessResult other = run_weir(run.arguments("verify", {"--recompute", "--set", "trainer.hashtron.attempts=1"}));
+  EXPECT_EQ(other.exit_code, 7) << other.out << other.err;
+  EXPECT_NE((other.out + other.err).find("hashtron.sums, partition 0, offset "), std::string::npos) << other.out << other.err;
+}
+
 // Coupled, they are the inference task's idle turns.
 TEST(HashtronRun, IdleJobsEndWithTheInput) {
   const TemporaryDirectory directory;
@@ -124,14 +134,13 @@ TEST(HashtronRun, IdleJobsEndWithTheInput) {
 class HashtronCrash : public testing::Test {
  protected:
   static constexpr const char* kOften = "commit_interval=200us";
+  inline static const std::vector<std::string> kMore = {"sums", "alerts"};
   static const Topics& unbroken() {
     static const Topics topics = [] {
       const TemporaryDirectory directory;
       const FlightsRun run = hashtron_run(directory / "data", stream(), {kOften});
       run.expect_run();
-      Topics out = tail_all(run.data);
-      out["sums"] = tail(run.data, "sums");
-      return out;
+      return tail_all(run.data, kMore);
     }();
     return topics;
   }
@@ -144,9 +153,7 @@ class HashtronCrash : public testing::Test {
     EXPECT_TRUE(killed.signal == SIGKILL || killed.exit_code == 0) << killed.err;
     if (killed.signal != SIGKILL) return false;
     run.expect_run();
-    Topics found = tail_all(run.data);
-    found["sums"] = tail(run.data, "sums");
-    expect_same(unbroken(), found);
+    expect_same(unbroken(), tail_all(run.data, kMore));
     return true;
   }
 };
@@ -173,9 +180,7 @@ TEST_F(HashtronCrash, CutsAndThreadsChangeNothing) {
   const FlightsRun run = hashtron_run(directory / "data", stream(), {"commit_interval=50ms", "placement.parse=task"});
   const ProcessResult plain = run.run({.env = {{"WEIR_SIMD_TARGET", "baseline"}}});
   EXPECT_EQ(plain.exit_code, 0) << plain.err;
-  Topics found = tail_all(run.data);
-  found["sums"] = tail(run.data, "sums");
-  expect_same(unbroken(), found);
+  expect_same(unbroken(), tail_all(run.data, kMore));
   const FlightsRun other = hashtron_run(directory / "other", stream(), {"seed=2"});
   other.expect_run();
   EXPECT_NE(tail(other.data, "sums"), unbroken().at("sums"));

@@ -316,6 +316,18 @@ TEST(CompareTopic, TellsWhatIsMissingAddedOrDifferent) {
   EXPECT_EQ(differences(outputs, CompareTo::kPublished), std::vector<std::string>{});
 }
 
+TEST(CompareTopic, LooksAtWhatTheLogHas) {
+  ManualClock clock;
+  const auto log = make_memory_log("p", clock);
+  for (const Topic topic : {Topic::kLogs, Topic::kPredictions, Topic::kModels, Topic::kAlerts}) ASSERT_TRUE(log->create({topic, std::string(short_name(topic)), 1, {}}).ok());
+  EXPECT_EQ(compared_topics(*log).size(), 2U);  // Not what is given, nor what only warns.
+  for (const Topic topic : {Topic::kSums, Topic::kCapacity, Topic::kCandidates}) {
+    ASSERT_TRUE(log->create({topic, std::string(short_name(topic)), 1, {}}).ok());
+    const std::vector<Topic> compared = compared_topics(*log);
+    EXPECT_EQ(std::ranges::count(compared, topic), 1) << short_name(topic);
+  }
+}
+
 TEST(CompareTopic, TakesTheSameRecordInTheOtherFormatForTheSame) {
   ManualClock clock;
   for (const auto& [written, now] : {std::pair(ValueFormat::kJson, ValueFormat::kProtobuf), std::pair(ValueFormat::kProtobuf, ValueFormat::kJson)}) {
