@@ -125,7 +125,10 @@ void FlightsFeed::give(const std::filesystem::path& data, std::size_t events) {
 }
 
 std::uint64_t records_of_tasks(const std::filesystem::path& data, const std::string& task) {
-  std::string status = run_weir({"status", "--json", "--data", data.string()}).out;
+  return records_in_status(run_weir({"status", "--json", "--data", data.string()}).out, task);
+}
+
+std::uint64_t records_in_status(std::string status, const std::string& task) {
   status.resize(std::min(status.size(), status.find("\"members\":")));  // What follows tells of other processes' tasks.
   const std::string name = "{\"task\":\"" + task + "\"";
   std::uint64_t sum = 0;

@@ -64,6 +64,7 @@ class FlightsFeed {
 
 // What `weir status` of a running pipeline says of all tasks of that name together.
 std::uint64_t records_of_tasks(const std::filesystem::path& data, const std::string& task);
+std::uint64_t records_in_status(std::string status, const std::string& task);  // In what it has said (--json).
 
 // Records of a topic from its first kept one, as `tail --envelope --json` prints them.
 std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic);

@@ -189,13 +189,16 @@ TEST_F(Placement, EachTaskOfANetworkOfHashtronsMayHaveAProcessAndComesThroughKil
   steering->wait_for_err("runs capacity; other processes run inference, learning, promotion, and it reads their topics until it is stopped");
   FlightsFeed feed(files, directory_.path());
   std::uint64_t examples = 0, examples_before = 0;  // All; those that were judged before the learner's start.
-  const auto give_and_judge = [&] {
+  const auto give = [&] {
     feed.give(inference.data, 200);
     examples = wait_for_answers(inference, feed);
+  };
+  const auto wait_until_judged = [&] {
     const std::uint64_t taken = examples - examples_before;
     EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") >= taken && records_of_tasks(promotion.data, "promotion") >= taken; }));
   };
-  for (int i = 0; i < 5; ++i) give_and_judge();
+  for (int i = 0; i < 5; ++i) give();
+  wait_until_judged();
   // Each knows of all: who runs which task, and that none is left to nobody.
   for (const FlightsRun* run : all) {
     std::string status;
@@ -204,7 +207,7 @@ TEST_F(Placement, EachTaskOfANetworkOfHashtronsMayHaveAProcessAndComesThroughKil
       return std::ranges::all_of(tasks, [&](const std::string& task) { return status.find("\"runs\":\"" + task + "\",\"partitions\":[0]}") != std::string::npos; });
     })) << status;
     EXPECT_EQ(status.find("\"process\":null"), std::string::npos) << status;
-    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(records_of_tasks(run->data, tasks[i]) > 0, run == all[i]) << tasks[i];
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(records_in_status(status, tasks[i]) > 0, run == all[i]) << tasks[i];
   }
   for (auto* killed : {&learner, &judge}) {
     (*killed)->send_signal(SIGKILL);
@@ -215,7 +218,10 @@ TEST_F(Placement, EachTaskOfANetworkOfHashtronsMayHaveAProcessAndComesThroughKil
   wait_until_running(learning);
   wait_until_running(promotion);
   examples_before = examples;
-  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) give_and_judge();
+  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) {
+    give();
+    wait_until_judged();
+  }
   EXPECT_GT(version_served(inference, "0"), 0u);
   for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(inference.data, topic).size(), 0u) << topic;
   for (Process* process : {learner.get(), judge.get(), steering.get(), serving.get()}) stop(*process);
