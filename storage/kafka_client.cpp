@@ -64,17 +64,28 @@ void refresh_token(rd_kafka_t* client, const char*, void* opaque) {
   if (!fresh.ok()) rd_kafka_oauthbearer_set_token_failure(client, fresh.error().what.c_str());
 }
 
+bool brokers_answer(const KafkaHandle& handle) {
+  const rd_kafka_metadata_t* found = nullptr;
+  const auto code = rd_kafka_metadata(handle.get(), 0, nullptr, &found, kFirstCallMs);
+  if (found != nullptr) rd_kafka_metadata_destroy(found);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 // Repeats `call` (rd_kafka_resp_err_t()) while the table says that it may work later. A topic that is not there may only be news
 // that has not reached this client; not for long, though.
 template <class Call>
 Result<void> until_it_works(Duration limit, const std::string& what, const KafkaHandle& handle, Call&& call) {
-  const auto began = std::chrono::steady_clock::now();
+  auto began = std::chrono::steady_clock::now();
   const auto until = began + limit;
   for (;;) {
     const rd_kafka_resp_err_t code = call();
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    KafkaFailure failure = classify(code, {}, what);
+    // What the client says of itself holds only while brokers answer: it forgets their topics when they are away for long.
+    const bool its_own = code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    const bool silent = its_own && !brokers_answer(handle);
+    KafkaFailure failure = classify(silent ? RD_KAFKA_RESP_ERR__TRANSPORT : code, {}, what);
     const auto now = std::chrono::steady_clock::now();
+    if (silent) began = now;
     if (failure.action == KafkaAction::kStop || now >= until || (failure.error.code == ErrorCode::kNotFound && now >= began + kNewsTravelFor)) {
       failure.error.what += handle.said();
       return std::move(failure.error);

