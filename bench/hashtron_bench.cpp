@@ -1,73 +1,65 @@
 // Networks of hashtrons on one core, on the net of 375, 75 and 5 neurons (integer square roots of 0 to 1023): predictions many
-// at a time and one by one, jobs with their judgement, whole trainings; beside a plain port that does the same in the same
-// order, compiled without vectors. Times are the processor's.
+// at a time and one by one, jobs with their judgement, whole trainings, what counting the sums costs of a pass and how much
+// memory a neuron takes; beside a plain port that does the same in the same order, compiled without vectors. Times are the
+// processor's. hashtron_scalar_bench has the same loops compiled for one lane.
 
 #include <benchmark/benchmark.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <ctime>
+#include <memory>
 #include <vector>
 
 #include "bench/hashtron_plain.hpp"
+#include "bench/hashtron_roots.hpp"
 #include "core/learning/backward_pipeline.hpp"
 #include "core/learning/forward_pipeline.hpp"
 #include "core/learning/generated_tasks.hpp"
 #include "core/learning/hashtron_run.hpp"
+#include "core/models/hashtron_activations.hpp"
+#include "core/models/hashtron_kernels.hpp"
+#include "core/models/hashtron_text.hpp"
 
 namespace weir {
 namespace {
 
-const GeneratedTask kRoots{.kind = GeneratedTask::Kind::kSquareRoot};
-std::vector<HashtronLayer> layers() { return kRoots.layers(); }
-// The task's, over and over.
-HashtronSamples samples(std::uint32_t count) {
-  HashtronSamples out(1, count);
-  for (std::uint32_t s = 0; s < count; ++s) out.set(s, std::vector{s % 1024}, kRoots.value(s % 1024));
-  return out;
-}
 double cpu_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
-// Trained until all is right.
-const HashtronNetwork& trained() {
-  static const HashtronNetwork made = [] {
-    auto pipeline = std::move(*ForwardPipeline::make(layers(), {.seed = 1}, samples(1024), HashtronSamples(1, 0)));
-    while (*pipeline->step()) {}
-    return pipeline->trainer().network();
-  }();
-  return made;
-}
+using bench::roots_layers, bench::roots_samples, bench::trained_roots;
 
 void batch(benchmark::State& state) {
-  const HashtronSamples all = samples(16384);
+  const HashtronSamples all = roots_samples(16384);
   std::vector<std::uint16_t> out(all.count());
   for (auto _ : state) {
-    predict_batch(trained(), all, out);
+    predict_batch(trained_roots(), all, out);
     benchmark::DoNotOptimize(out.data());
   }
-  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained().size());
+  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained_roots().size());
 }
 BENCHMARK(batch)->Name("hashtron/batch, neuron evaluations");
 
 void batch_samples(benchmark::State& state) {
-  const HashtronSamples all = samples(16384);
+  const HashtronSamples all = roots_samples(16384);
   std::vector<std::uint16_t> out(all.count());
-  for (auto _ : state) predict_batch(trained(), all, out);
+  for (auto _ : state) predict_batch(trained_roots(), all, out);
   state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()});
 }
 BENCHMARK(batch_samples)->Name("hashtron/batch, samples");
 
 void batch_plain(benchmark::State& state) {
-  const HashtronSamples all = samples(1024);
+  const HashtronSamples all = roots_samples(1024);
   std::vector<std::uint16_t> out(all.count());
   for (auto _ : state) {
-    plain::predict_batch(trained(), all, out);
+    plain::predict_batch(trained_roots(), all, out);
     benchmark::DoNotOptimize(out.data());
   }
-  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained().size());
+  state.SetItemsProcessed(state.iterations() * std::int64_t{all.count()} * trained_roots().size());
 }
 BENCHMARK(batch_plain)->Name("hashtron/batch, plain port, neuron evaluations");
 
@@ -76,7 +68,7 @@ void single(benchmark::State& state) {
   std::uint32_t x = 0;
   for (auto _ : state) {
     x = (x + 617) % 1024;
-    benchmark::DoNotOptimize(trained().predict({&x, 1}, scratch));
+    benchmark::DoNotOptimize(trained_roots().predict({&x, 1}, scratch));
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -84,7 +76,7 @@ BENCHMARK(single)->Name("hashtron/single")->Unit(benchmark::kMicrosecond);
 
 // Jobs of a path (a neuron of each hidden layer, five cells), each with its judgement over all samples.
 void job(benchmark::State& state) {
-  auto trainer = std::move(*HashtronTrainer::make(trained(), samples(1024), HashtronSamples(1, 0)));
+  auto trainer = std::move(*HashtronTrainer::make(trained_roots(), roots_samples(1024), HashtronSamples(1, 0)));
   const std::uint32_t neurons[] = {17, 378, 450, 451, 452, 453, 454};
   std::uint32_t i = 0;
   std::vector<std::pair<std::uint32_t, Hashtron>> fresh;
@@ -100,8 +92,8 @@ void job(benchmark::State& state) {
 BENCHMARK(job)->Name("hashtron/job")->Unit(benchmark::kMicrosecond);
 
 void job_plain(benchmark::State& state) {
-  HashtronNetwork network = trained();
-  const HashtronSamples all = samples(1024);
+  HashtronNetwork network = trained_roots();
+  const HashtronSamples all = roots_samples(1024);
   const std::uint32_t neurons[] = {17, 378, 450, 451, 452, 453, 454};
   std::uint32_t i = 0;
   for (auto _ : state) {
@@ -121,7 +113,7 @@ void whole(benchmark::State& state) {
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
       const double begin = cpu_seconds();
       auto pipeline =
-          std::move(*ForwardPipeline::make(layers(), {.seed = seed, .jobs_max = 5000}, samples(1024), HashtronSamples(1, 0)));
+          std::move(*ForwardPipeline::make(roots_layers(), {.seed = seed, .jobs_max = 5000}, roots_samples(1024), HashtronSamples(1, 0)));
       while (*pipeline->step()) {}
       ms.push_back(1e3 * (cpu_seconds() - begin));
       stuck += pipeline->phase() != ForwardPipeline::Phase::kAllRight ? 1 : 0;
@@ -135,6 +127,53 @@ void whole(benchmark::State& state) {
   state.counters["jobs_mean"] = jobs / 100.0;
 }
 BENCHMARK(whole)->Name("hashtron/training to 100 %")->Iterations(1)->Unit(benchmark::kMillisecond);
+
+// A pass over all samples that keeps every neuron's bits and counts them, and of it the counting: the same rows once more, as
+// they lie in the caches right after the pass.
+void sums(benchmark::State& state, std::uint32_t samples) {
+  const HashtronSamples all = roots_samples(samples);
+  HashtronActivations activations(trained_roots(), all);
+  std::vector<std::uint32_t> ones(trained_roots().size());
+  double whole = 0.0, counting = 0.0;
+  for (auto _ : state) {
+    const double begin = cpu_seconds();
+    activations.refresh();
+    const double middle = cpu_seconds();
+    kernels::count_bits(activations.row(0).data(), all.words(), ones.size(), ones.data());
+    benchmark::DoNotOptimize(ones.data());
+    whole += middle - begin;
+    counting += cpu_seconds() - middle;
+  }
+  state.counters["of_the_pass_%"] = 100 * counting / whole;
+}
+BENCHMARK_CAPTURE(sums, few, 1024)->Name("hashtron/counting sums of 1,024 samples");
+BENCHMARK_CAPTURE(sums, many, 16384)->Name("hashtron/counting sums of 16,384 samples");
+
+std::size_t allocated() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// By what the allocator has given out: a network that serves, and what training it on 1,024 samples takes beside them.
+void memory(benchmark::State& state) {
+  const double neurons = trained_roots().size();
+  double network = 0.0, training = 0.0;
+  for (auto _ : state) {
+    std::size_t before = allocated();
+    const auto copy = std::make_unique<HashtronNetwork>(trained_roots());
+    network = double(allocated() - before) / neurons;
+    const HashtronSamples all = roots_samples(1024);
+    before = allocated();
+    const auto activations = std::make_unique<HashtronActivations>(*copy, all);
+    training = double(allocated() - before) / neurons;
+  }
+  state.counters["network_bytes"] = network;
+  state.counters["activations_bytes"] = training;
+  std::vector<Hashtron> written;
+  for (std::uint32_t n = 0; n < trained_roots().size(); ++n) written.push_back(trained_roots().neuron(n));
+  state.counters["text_bytes"] = double(to_hashtron_text(written).size()) / neurons;
+}
+BENCHMARK(memory)->Name("hashtron/memory per neuron")->Iterations(1);
 
 // Backward beside forward, in the same run: networks of 31 neurons on 823 samples with noise, as many jobs of each. What a job
 // costs that was accepted, and what a run costs for each of them, those that were not included.
