@@ -1,6 +1,7 @@
 #include "storage/kafka_changelog.hpp"
 
 #include "core/base/crc32c.hpp"
+#include "core/base/printable.hpp"
 #include "storage/positions.hpp"
 
 namespace weir {
@@ -9,12 +10,6 @@ namespace {
 std::string numbered_key(std::string_view letter, std::uint64_t number) {
   std::string out(letter);
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(number >> shift);
-  return out;
-}
-
-std::string printable(std::string_view key) {
-  std::string out;
-  for (const char c : key.substr(0, 64)) out += c >= 0x20 && c < 0x7f ? c : '?';
   return out;
 }
 
@@ -39,7 +34,7 @@ void append_sealed(std::string_view key, std::string_view body, ByteBuffer& out)
 }
 
 Result<std::string_view> unseal_changelog(std::string_view key, std::string_view value, std::string_view where) {
-  const auto entry = [&] { return std::string(where) + ", key '" + printable(key) + "': "; };
+  const auto entry = [&] { return std::string(where) + ", key '" + printable(key.substr(0, 64)) + "': "; };
   ByteReader reader(value);
   const auto crc = reader.fixed<std::uint32_t>();
   const std::string_view sealed = reader.rest();

@@ -149,6 +149,16 @@ std::vector<std::string> tail(const std::filesystem::path& data, const std::stri
   return lines;
 }
 
+std::uint64_t newest_version_served(const std::filesystem::path& data, const std::string& model) {
+  std::uint64_t newest = 0;
+  for (const std::string& line : tail(data, "predictions")) {
+    const std::string version = json_value(line.substr(line.find("\"value\":")), "model_version");
+    EXPECT_TRUE(version.starts_with(model + "/")) << line;
+    newest = std::max<std::uint64_t>(newest, std::stoull("0" + version.substr(version.find('/') + 1)));
+  }
+  return newest;
+}
+
 Topics tail_all(const std::filesystem::path& data, const std::vector<std::string>& more) {
   Topics out;
   for (const std::string& topic : more) out[topic] = tail(data, topic);

@@ -68,6 +68,8 @@ std::uint64_t records_in_status(std::string status, const std::string& task);  /
 
 // Records of a topic from its first kept one, as `tail --envelope --json` prints them.
 std::vector<std::string> tail(const std::filesystem::path& data, const std::string& topic);
+// The newest version of model `model` that predictions name so far; 0 without a prediction. Fails where one names another model.
+std::uint64_t newest_version_served(const std::filesystem::path& data, const std::string& model = "0");
 // Those topics that must be the same in every run: by short name.
 using Topics = std::map<std::string, std::vector<std::string>>;
 // With `more` of them, which only some configs have.

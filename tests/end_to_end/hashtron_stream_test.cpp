@@ -224,14 +224,6 @@ TEST_F(HashtronParts, HearOfEachOtherOverTopicsAndComeThroughKills) {
   const FlightFiles files = cut_flights(directory.path(), 8'000, "hashtron");  // Far more than are needed: when a version is promoted is chance.
   FlightsFeed feed(files, directory.path());
   constexpr std::size_t kPiece = kEvents / 8;
-  const auto newest_served = [&] {
-    std::uint64_t newest = 0;
-    for (const std::string& line : tail(run.data, "predictions")) {
-      const std::string version = json_value(line.substr(line.find("\"value\":")), "model_version");
-      newest = std::max<std::uint64_t>(newest, std::stoull("0" + version.substr(version.find('/') + 1)));
-    }
-    return newest;
-  };
   auto process = start(run);
   for (int i = 0; i < 5; ++i) {
     feed.give(run.data, kPiece);
@@ -244,14 +236,14 @@ TEST_F(HashtronParts, HearOfEachOtherOverTopicsAndComeThroughKills) {
   EXPECT_TRUE(wait_until([&] { return !process->running(); }));
   EXPECT_EQ(process->wait(), (ExitStatus{-1, SIGKILL}));
   process = start(run);
-  while (feed.events() < kEvents || (newest_served() == 0 && feed.events() < files.event_lines.size())) {
+  while (feed.events() < kEvents || (newest_version_served(run.data) == 0 && feed.events() < files.event_lines.size())) {
     feed.give(run.data, kPiece);
     EXPECT_TRUE(wait_until([&] { return number_in(run_weir({"report", "--json", "--data", run.data.string()}).out, "labelled") == double(feed.outcomes()); }));
   }
   process->send_signal(SIGTERM);
   EXPECT_EQ(process->wait().code, 0) << process->err();
   for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(run.data, topic).size(), 0U) << topic;
-  EXPECT_GT(newest_served(), 0U) << "no promoted version was served";
+  EXPECT_GT(newest_version_served(run.data), 0U) << "no promoted version was served";
   run.expect_verified();
 }
 

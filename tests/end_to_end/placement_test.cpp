@@ -54,15 +54,6 @@ class Placement : public testing::Test {
     EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") == examples; }));
   }
   // The newest version on `predictions`, all of them of that model.
-  static std::uint64_t version_served(const FlightsRun& run, const std::string& model) {
-    std::uint64_t newest = 0;
-    for (const std::string& line : tail(run.data, "predictions")) {
-      const std::string version = json_value(line.substr(line.find("\"value\":")), "model_version");
-      EXPECT_TRUE(version.starts_with(model + "/")) << line;
-      newest = std::max<std::uint64_t>(newest, std::stoull("0" + version.substr(version.find('/') + 1)));
-    }
-    return newest;
-  }
   // What was learnt one way does not go on the other, and no topic is changed for it.
   static void expect_refused(const FlightsRun& other) {
     const ProcessResult refused = run_weir(other.arguments("run", {"--quiet"}));
@@ -89,7 +80,7 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
   wait_until_running(learning);
   FlightsFeed feed(flights(), directory_.path());
   for (int i = 0; i < pieces_first(); ++i) give_and_learn(feed, inference, learning);
-  const std::uint64_t first = version_served(inference, "0");
+  const std::uint64_t first = newest_version_served(inference.data);
   EXPECT_GT(first, 0u);
   // One task, the examples of both partitions: both are told, by the process that runs it and by the other one.
   for (const FlightsRun* run : {&inference, &learning}) {
@@ -127,7 +118,7 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
   if (full_faults()) {
     EXPECT_TRUE(wait_until([&] { return tail(inference.data, "models").size() >= 2; }));
   }
-  while (version_served(inference, "0") <= first && feed.events() < flights_max()) {  // What is adopted shows in the next prediction.
+  while (newest_version_served(inference.data) <= first && feed.events() < flights_max()) {  // What is adopted shows in the next prediction.
     feed.give(inference.data, full_faults() ? kPiece / 8 : kPiece);
     wait_for_answers(inference, feed);
   }
@@ -137,7 +128,7 @@ TEST_F(Placement, LearningInAnotherProcessComesThroughKills) {
   stop(*serving);
   EXPECT_NE(learner->out().find(" examples in "), std::string::npos) << learner->out();
   if (full_faults()) {
-    EXPECT_GT(version_served(inference, "0"), first);
+    EXPECT_GT(newest_version_served(inference.data), first);
   }
   expect_refused(part(""));
   part("", {"model.shared=true"}).expect_verified();
@@ -218,12 +209,12 @@ TEST_F(Placement, EachTaskOfANetworkOfHashtronsMayHaveAProcessAndComesThroughKil
   wait_until_running(learning);
   wait_until_running(promotion);
   examples_before = examples;
-  while (feed.events() < files.event_lines.size() && version_served(inference, "0") == 0) {
+  while (feed.events() < files.event_lines.size() && newest_version_served(inference.data) == 0) {
     give();
     wait_until_judged();
   }
   std::printf("a promoted version was served after %zu events\n", feed.events());
-  EXPECT_GT(version_served(inference, "0"), 0u);
+  EXPECT_GT(newest_version_served(inference.data), 0u);
   for (const char* topic : {"sums", "capacity", "candidates", "models"}) EXPECT_GT(tail(inference.data, topic).size(), 0u) << topic;
   for (Process* process : {learner.get(), judge.get(), steering.get(), serving.get()}) stop(*process);
   EXPECT_NE(steering->out().find(" records in "), std::string::npos) << steering->out();
