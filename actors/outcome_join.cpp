@@ -6,6 +6,7 @@
 #include <string>
 
 #include "actors/ingestion.hpp"
+#include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 
 namespace weir {
@@ -34,7 +35,9 @@ constexpr char kIdTag = 'i';
 constexpr std::string_view kCountsKey = "c";
 constexpr char kBitsTag = 'b';
 constexpr std::size_t kNumberCount = 13 + kUnjoinedReasonCount;
-constexpr std::size_t kMarkBytes = 128;  // About what a mark takes in memory, with its place in the index.
+// The first number: whether anything came, and that marks which the index has are no entries. Before that bit they were where a row
+// had been stored.
+constexpr std::uint64_t kStarted = 1, kIndexedMarksAreNoEntries = 2;
 constexpr double kProbabilityMin = 1e-15;  // Log-loss of a certain error stays finite.
 
 std::uint64_t word_of(char kind, std::uint64_t serial) { return serial << 8 | static_cast<unsigned char>(kind); }
@@ -128,10 +131,10 @@ Result<void> OutcomeJoin::JoinedBits::load(const StageState& state, std::uint64_
 
 OutcomeJoin::OutcomeJoin(const OutcomeJoinSettings& settings)
     : settings_(settings),
-      entries_(settings.budget_bytes),
+      entries_(settings.budget_bytes / 8 * 5),
       waiting_(entries_, kWaitingTag),
       marks_(entries_, kMarksTag),
-      marks_derived_max_(settings.budget_bytes / 4 / kMarkBytes) {
+      mark_index_(settings.budget_bytes / 8 * 3) {
   joined_.reach(0);
 }
 
@@ -184,10 +187,11 @@ void OutcomeJoin::advance(EventTime time, Output& out) {
   };
   for (const ExpiryQueue::Item* item; (item = waiting_.front()) != nullptr && due(item->time);) settle_oldest(out);
   for (const ExpiryQueue::Item* item; (item = marks_.front()) != nullptr && due(item->time);) {
-    entries_.erase_existing(key_of({item->id, false}));
+    if (item->serial < marks_indexed_from_) entries_.erase_existing(key_of({item->id, false}));
+    else mark_index_.erase(hash64(item->id), item->serial / ExpiryQueue::kPageItems);
     marks_.pop();
   }
-  marks_kept_ = std::max(marks_kept_, marks_.head());
+  marks_indexed_from_ = std::max(marks_indexed_from_, marks_.head());
   joined_.drop_below(waiting_.head());
 }
 
@@ -223,14 +227,44 @@ void OutcomeJoin::bound_rows(Output& out) {
   joined_.drop_below(waiting_.head());
 }
 
-void OutcomeJoin::make_mark(std::string_view key, std::string_view id, char kind) {
-  entries_.upsert_derived(key, 1).data[0] = kind;
-  marks_.push(clock_, kind, id);
-  if (marks_.tail() - marks_kept_ > marks_derived_max_) keep_marks();
+// Rows are joined in about the order in which they came.
+void OutcomeJoin::pop_joined() {
+  while (waiting_.head() != waiting_.tail() && joined_.test(waiting_.head()) && waiting_.front() != nullptr) waiting_.pop();
+  joined_.drop_below(waiting_.head());
 }
 
-void OutcomeJoin::keep_marks() {
-  marks_kept_ = marks_.for_page(marks_kept_, [this](const ExpiryQueue::Item& item) { entries_.keep(key_of({item.id, false})); });
+OutcomeJoin::Known OutcomeJoin::look_up(const Id& id, std::string_view key) {
+  char kind = kNothing;
+  mark_index_.find(hash64(id.text), marks_.head() / ExpiryQueue::kPageItems, [&](std::uint64_t page) {
+    const std::uint64_t begin = std::max(page * ExpiryQueue::kPageItems, marks_indexed_from_);
+    if (begin >= marks_.tail()) return false;
+    marks_.for_page(begin, [&](const ExpiryQueue::Item& item) {
+      if (item.id == id.text) kind = item.kind;
+    });
+    return kind != kNothing;
+  });
+  if (kind != kNothing) return {kind, {}};
+  const KeyedState::Found found = entries_.find(key);
+  return {kind_of(found), found};
+}
+
+void OutcomeJoin::make_mark(std::string_view key, std::string_view id, char kind) {
+  entries_.erase(key);
+  if (mark_index_.size() == mark_index_.capacity()) store_oldest_marks();
+  const std::uint64_t serial = marks_.push(clock_, kind, id);
+  mark_index_.add(hash64(id), serial / ExpiryQueue::kPageItems);
+}
+
+void OutcomeJoin::store_oldest_marks(bool may_be_entries) {
+  const std::uint64_t page = marks_indexed_from_ / ExpiryQueue::kPageItems;
+  oldest_.clear();
+  marks_indexed_from_ = marks_.for_page(marks_indexed_from_, [this](const ExpiryQueue::Item& item) { oldest_.add({&item.kind, 1}, item.id); });
+  for (std::size_t i = 0; i < oldest_.count(); ++i) {  // Not above: what an entry takes may drive the page out.
+    const std::string_view id = oldest_.key(i).substr(1);
+    mark_index_.erase(hash64(id), page);
+    const std::string_view key = key_of({id, false});
+    (may_be_entries ? entries_.upsert(key, 1) : entries_.make(key, 1)).data[0] = oldest_.key(i)[0];
+  }
 }
 
 void OutcomeJoin::make_row(const RecordView& record) {
@@ -253,8 +287,7 @@ void OutcomeJoin::on_event(RecordView& record, Output& out) {
   const Event& event = *record.event;
   advance(event.event_time, out);
   const std::string_view key = key_of(event.id);
-  const KeyedState::Found found = entries_.find(key);
-  const char kind = kind_of(found);
+  const auto [kind, found] = look_up(event.id, key);
   if (kind != kNothing && kind != kOutcome) {
     ++counts_.duplicate_events;
     record.prediction->duplicate = true;
@@ -267,6 +300,7 @@ void OutcomeJoin::on_event(RecordView& record, Output& out) {
     joined_.set(serial_of(found.view()));
     --counts_.outcomes_waiting;
     make_mark(key, event.id.text, kJoinedMark);
+    pop_joined();
     publish_example(out);
   } else if (event.label) {
     make_row(record);
@@ -292,8 +326,8 @@ void OutcomeJoin::on_outcome(RecordView& record, Output& out) {
   const Outcome& outcome = *record.outcome;
   advance(outcome.event_time, out);
   const std::string_view key = key_of(outcome.id);
-  const KeyedState::Found found = entries_.find(key);
-  switch (kind_of(found)) {
+  const auto [kind, found] = look_up(outcome.id, key);
+  switch (kind) {
     case kRow: {
       bytes_.clear();
       bytes_.append(found.view().substr(kWordBytes));
@@ -301,6 +335,7 @@ void OutcomeJoin::on_outcome(RecordView& record, Output& out) {
       joined_.set(serial_of(found.view()));
       --counts_.rows_waiting;
       make_mark(key, outcome.id.text, kJoinedMark);
+      pop_joined();
       publish_example(out);
       break;
     }
@@ -372,9 +407,9 @@ void OutcomeJoin::save(StateWriter& writer) {
   entries_.save(writer);
   joined_.save(writer);
   std::array<std::uint64_t, kNumberCount> numbers{
-      started_ ? 1U : 0U, std::bit_cast<std::uint64_t>(clock_.value), waiting_.head(), waiting_.tail(), marks_.head(), marks_.tail(),
+      kIndexedMarksAreNoEntries | (started_ ? kStarted : 0), std::bit_cast<std::uint64_t>(clock_.value), waiting_.head(), waiting_.tail(), marks_.head(), marks_.tail(),
       counts_.labelled, counts_.labelled_in_line, counts_.rows_waiting, counts_.outcomes_waiting, counts_.duplicate_events,
-      std::bit_cast<std::uint64_t>(counts_.loss_sum), marks_kept_};
+      std::bit_cast<std::uint64_t>(counts_.loss_sum), marks_indexed_from_};
   std::copy(counts_.unjoined.begin(), counts_.unjoined.end(), numbers.begin() + 13);
   value_.clear();
   encode_counts(numbers, value_);
@@ -389,18 +424,23 @@ Result<void> OutcomeJoin::load(const StageState& state) {
   TRY_ASSIGN(const bool found, state.get(kCountsKey, bytes));
   if (found) TRY(decode_counts(name(), bytes, numbers));
   TRY(entries_.load(state));
-  started_ = numbers[0] != 0;
+  started_ = (numbers[0] & kStarted) != 0;
   clock_ = EventTime(std::bit_cast<std::int64_t>(numbers[1]));
   TRY(waiting_.load(numbers[2], numbers[3]));
   TRY(marks_.load(numbers[4], numbers[5]));
   TRY(joined_.load(state, waiting_.head(), waiting_.tail()));
-  marks_kept_ = numbers[12];
-  for (std::uint64_t serial = std::max(marks_kept_, marks_.head()); serial < marks_.tail() && !marks_.broken();)
+  marks_indexed_from_ = numbers[12];
+  mark_index_.clear();
+  const bool some_are_entries = (numbers[0] & kIndexedMarksAreNoEntries) == 0;
+  while (marks_indexed_from_ < marks_.tail() && !marks_.broken() &&
+         (some_are_entries || marks_.tail() - marks_indexed_from_ > mark_index_.capacity()))
+    store_oldest_marks(some_are_entries);
+  for (std::uint64_t serial = marks_indexed_from_; serial < marks_.tail() && !marks_.broken();)
     serial = marks_.for_page(serial, [this](const ExpiryQueue::Item& item) {
-      entries_.restore_derived(key_of({item.id, false}), 1).data[0] = item.kind;
+      mark_index_.add(hash64(item.id), item.serial / ExpiryQueue::kPageItems);
     });
   if (marks_.broken())
-    return Error{ErrorCode::kCorruption, "outcome_join: the queue of its marks from item " + std::to_string(marks_kept_) +
+    return Error{ErrorCode::kCorruption, "outcome_join: the queue of its marks from item " + std::to_string(marks_indexed_from_) +
                                              " on has a page that is missing or malformed"};
   counts_.labelled = numbers[6];
   counts_.labelled_in_line = numbers[7];

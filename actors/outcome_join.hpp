@@ -12,8 +12,9 @@
 // outcome for it waits already: then that one counts.
 // An example is appended to `examples` (key: id; source: the outcome's) and fed back through the chain as kExamples.
 //
-// Rows, waiting outcomes, marks and the queues' pages are keyed entries: what the budget does not hold is in the store. One bit
-// per queued row stays resident.
+// Rows, waiting outcomes and the queues' pages are keyed entries: what the budget does not hold is in the store. So are the oldest
+// marks, where they are more than an index by hash has room for (MarkIndex, three eighths of the budget); the others stand in the
+// pages of their queue alone, and cost neither a write nor a question to the store. One bit per queued row stays resident.
 
 #include <array>
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "actors/expiry_queue.hpp"
+#include "actors/mark_index.hpp"
 #include "actors/stage.hpp"
 #include "core/base/clock.hpp"
 #include "core/records/codec.hpp"
@@ -92,8 +94,16 @@ class OutcomeJoin final : public Stage {
   void advance(EventTime time, Output& out);
   void settle_oldest(Output& out);        // REQUIRES: waiting_.front() gave one. Expires it, or drops it if joined.
   void bound_rows(Output& out);
+  // What stands under an id: a waiting row or outcome, or a mark.
+  struct Known {
+    char kind;
+    KeyedState::Found entry;              // Of what waits, and of a mark that is one.
+  };
+  Known look_up(const Id& id, std::string_view key);
+  // In place of the entry under `key`, if there is one.
   void make_mark(std::string_view key, std::string_view id, char kind);
-  void keep_marks();                      // Those beyond the newest marks_derived_max_.
+  void store_oldest_marks(bool may_be_entries = false);  // Those of a page become entries, if they are none already.
+  void pop_joined();                      // Those that were joined while they stood in front.
   void make_row(const RecordView& record);  // Into bytes_.
   void publish_example(Output& out);      // The one in bytes_.
   void unjoin(UnjoinedReason reason, const Id& id, double label, EventTime time, const Source& source, Output& out);
@@ -107,9 +117,9 @@ class OutcomeJoin final : public Stage {
   KeyedState entries_;
   ExpiryQueue waiting_;
   ExpiryQueue marks_;
-  // Marks from this serial on are not entries in the store: their queue tells them again. The first of a page, or the head.
-  std::uint64_t marks_kept_ = 0;
-  std::uint64_t marks_derived_max_;
+  MarkIndex mark_index_;                  // Of the marks from this serial on; those before it are entries.
+  std::uint64_t marks_indexed_from_ = 0;
+  KeyList oldest_;                        // Of store_oldest_marks(): kind and id.
   JoinedBits joined_;
   bool changed_ = false;
 

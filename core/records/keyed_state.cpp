@@ -32,7 +32,6 @@ struct Entry {
   std::uint8_t size_class;
   bool absent : 1;           // Known not to exist (erased, or looked up in vain).
   bool stored : 1;           // The store may hold it.
-  bool derived : 1;          // Not saved: its stage makes it again from other state.
 
   char* key_data() { return reinterpret_cast<char*>(this + 1); }
   std::string_view stored_key() { return {key_data(), key_bytes}; }
@@ -203,6 +202,30 @@ struct KeyedState::Impl {
   };
 
   explicit Impl(std::size_t budget) : budget_bytes(budget), slots(1024), hints(budget) { mask = slots.size() - 1; }
+
+  // How many entries are not resident, by the key's first byte, and of all. Counted by the owner, asked by any thread: who is late to
+  // learn of one leaves a read to the tick.
+  static constexpr std::uint64_t kUncounted = std::uint64_t{1} << 62;  // Some were left behind by load().
+  std::array<std::atomic<std::uint64_t>, 256> cold{};
+  std::atomic<std::uint64_t> all_cold{0};
+  static std::size_t kind_of(std::string_view key) { return key.empty() ? 0 : static_cast<unsigned char>(key[0]); }
+  bool may_be_cold(std::string_view key) const { return cold[kind_of(key)].load(std::memory_order_relaxed) != 0; }
+  void leave_cold(std::string_view key) {
+    add(cold[kind_of(key)], 1);
+    add(all_cold, 1);
+  }
+  // It is resident now, or erased.
+  void warm_up(std::string_view key) {
+    auto& count = cold[kind_of(key)];
+    const std::uint64_t before = count.load(std::memory_order_relaxed);
+    if (before >= kUncounted) return;
+    CHECK(before > 0);
+    add(count, ~std::uint64_t{0});
+    add(all_cold, ~std::uint64_t{0});
+  }
+  static void add(std::atomic<std::uint64_t>& count, std::uint64_t more) {  // Written by one thread.
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
   ~Impl() { drop_everything(); }
 
   std::size_t budget_bytes;
@@ -311,7 +334,6 @@ struct KeyedState::Impl {
     entry->dirty_at = kNotDirty;
     entry->absent = absent;
     entry->stored = stored;
-    entry->derived = false;
     entry->key_data()[0] = 'k';
     if (!key.empty()) std::memcpy(entry->key_data() + 1, key.data(), key.size());
     slots[at] = {hash, reinterpret_cast<std::uintptr_t>(entry) | 1};
@@ -346,9 +368,8 @@ struct KeyedState::Impl {
     return (((hand >> 4) * 0x9e3779b1U << 4) | (hand & 15)) & mask;
   }
 
-  // Looks at a few slots; `keep` is never evicted. Returns true if anything was.
-  bool evict(const Entry* keep) {
-    bool any = false;
+  // Looks at a few slots; `keep` is never evicted.
+  void evict(const Entry* keep) {
     for (int step = 0; step < kEvictionSteps && resident_bytes() > budget_bytes; ++step) {
       const std::size_t at = hand_slot();
       Slot& slot = slots[at];
@@ -359,16 +380,15 @@ struct KeyedState::Impl {
         ++hand;
       } else {
         Entry* entry = entry_of(slot);
-        if (entry == keep || entry->dirty_at != kNotDirty || entry->derived || entry->commit > committed || hints.take_wanted(entry->hash)) {
+        if (entry == keep || entry->dirty_at != kNotDirty || entry->commit > committed || hints.take_wanted(entry->hash)) {
           ++hand;
         } else {
-          any = any || !entry->absent;
+          if (!entry->absent) leave_cold(entry->stored_key().substr(1));
           ++evictions;
           remove_at(at);  // The next of its run may have moved here: the hand stays.
         }
       }
     }
-    return any;
   }
 
   void mark_dirty(Entry* entry) {
@@ -398,7 +418,6 @@ struct KeyedState::Impl {
       moved->dirty_at = entry->dirty_at;
       moved->absent = entry->absent;
       moved->stored = entry->stored;
-      moved->derived = entry->derived;
       std::memcpy(moved->key_data(), entry->key_data(), Entry::key_room(entry->key_bytes) + moved->size);
       if (moved->dirty_at != kNotDirty) dirty[moved->dirty_at] = moved;
       slots[at].entry = reinterpret_cast<std::uintptr_t>(moved) | 1;
@@ -422,17 +441,22 @@ Result<void> KeyedState::load(const StageState& state, std::size_t preload_bytes
   s.reader = state.reader();
   s.prefix = state.prefix() + "k";
   std::size_t left = std::min(preload_bytes, s.budget_bytes / 2);
-  bool whole = true;
+  s.all_cold.store(0, std::memory_order_relaxed);
+  for (auto& cold : s.cold) cold.store(0, std::memory_order_relaxed);
   TRY(state.scan("k", [&](std::string_view key, std::string_view value) {
-    if (left < key.size() + value.size()) return whole = false;
-    left -= key.size() + value.size();
+    const bool fits = key.size() + value.size() <= left;
     key.remove_prefix(1);
+    if (!fits) {  // They come in the order of their keys.
+      for (std::size_t kind = Impl::kind_of(key); kind < s.cold.size(); ++kind) s.cold[kind].store(Impl::kUncounted, std::memory_order_relaxed);
+      s.all_cold.store(Impl::kUncounted, std::memory_order_relaxed);
+      return false;
+    }
+    left -= 1 + key.size() + value.size();
     const std::uint64_t hash = index_hash(key);
     Entry* entry = s.insert(s.probe(hash, key), hash, key, static_cast<std::uint32_t>(value.size()), false, true);
     if (!value.empty()) std::memcpy(entry->value(), value.data(), value.size());
     return true;
   }));
-  maybe_cold_.store(!whole, std::memory_order_relaxed);
   return {};
 }
 
@@ -472,7 +496,7 @@ KeyedState::Found KeyedState::find(std::string_view key) {
     Entry* entry = Impl::entry_of(s.slots[at]);
     return entry->absent ? Found{} : found_of(entry);
   }
-  if (!needs_fetch()) return {};
+  if (!s.may_be_cold(key)) return {};
   ++s.cold_reads;
   s.scratch_key.assign(s.prefix);
   s.scratch_key.append(key);
@@ -482,6 +506,7 @@ KeyedState::Found KeyedState::find(std::string_view key) {
     if (!s.error) s.error = read.error();
     return {};
   }
+  if (*read) s.warm_up(key);
   const auto size = *read ? static_cast<std::uint32_t>(s.scratch_value.size()) : 0;
   Entry* entry = s.insert(at, hash, key, size, !*read, *read);
   if (size != 0) std::memcpy(entry->value(), s.scratch_value.data(), size);
@@ -493,7 +518,7 @@ KeyedState::Found KeyedState::upsert(std::string_view key, std::uint32_t size) {
   Impl& s = *impl_;
   const std::uint64_t hash = index_hash(key);
   std::size_t at = s.probe(hash, key);
-  if (s.slots[at].entry == 0 && needs_fetch()) {
+  if (s.slots[at].entry == 0 && s.may_be_cold(key)) {
     find(key);  // Brings it in, or the knowledge that it is absent.
     at = s.probe(hash, key);
   }
@@ -510,43 +535,23 @@ KeyedState::Found KeyedState::upsert(std::string_view key, std::uint32_t size) {
     entry = s.resize(at, size);
     entry->absent = false;
   }
-  entry->derived = false;
   s.mark_dirty(entry);
-  if (s.evict(entry)) maybe_cold_.store(true, std::memory_order_relaxed);
+  s.evict(entry);
   Found out = found_of(entry);
   out.found = found;
   return out;
 }
 
-KeyedState::Found KeyedState::upsert_derived(std::string_view key, std::uint32_t size) {
-  const Found found = upsert(key, size);
-  Entry* entry = static_cast<Entry*>(found.entry);
-  if (!entry->stored) {  // Else the store holds something older, which must give way.
-    impl_->unmark_dirty(entry);
-    entry->derived = true;
-  }
-  return found;
-}
-
-KeyedState::Found KeyedState::restore_derived(std::string_view key, std::uint32_t size) {
+KeyedState::Found KeyedState::make(std::string_view key, std::uint32_t size) {
   Impl& s = *impl_;
   const std::uint64_t hash = index_hash(key);
   const std::size_t at = s.probe(hash, key);
-  // Whether the store holds something older is not looked up: its erasure then erases that, too.
-  Entry* entry = s.slots[at].entry == 0 ? s.insert(at, hash, key, size, false, true) : s.resize(at, size);
-  entry->absent = false;
-  entry->derived = entry->dirty_at == kNotDirty;
-  return found_of(entry);
-}
-
-void KeyedState::keep(std::string_view key) {
-  Impl& s = *impl_;
-  const std::size_t at = s.probe(index_hash(key), key);
-  if (s.slots[at].entry == 0) return;
-  Entry* entry = Impl::entry_of(s.slots[at]);
-  if (!entry->derived) return;
-  entry->derived = false;
+  if (s.slots[at].entry != 0) return upsert(key, size);  // Known to be absent.
+  Entry* entry = s.insert(at, hash, key, size, false, false);
+  if (size != 0) std::memset(entry->value(), 0, size);
   s.mark_dirty(entry);
+  s.evict(entry);
+  return found_of(entry);
 }
 
 void KeyedState::touch(const Found& found) {
@@ -565,7 +570,6 @@ void KeyedState::erase(std::string_view key) {
     return;
   }
   entry->absent = true;
-  entry->derived = false;
   entry->size = 0;
   s.mark_dirty(entry);
 }
@@ -574,9 +578,10 @@ void KeyedState::erase_existing(std::string_view key) {
   Impl& s = *impl_;
   const std::uint64_t hash = index_hash(key);
   if (const std::size_t at = s.probe(hash, key); s.slots[at].entry == 0) {
+    s.warm_up(key);
     Entry* entry = s.insert(at, hash, key, 0, /*absent=*/true, /*stored=*/true);
     s.mark_dirty(entry);
-    if (s.evict(entry)) maybe_cold_.store(true, std::memory_order_relaxed);
+    s.evict(entry);
     return;
   }
   erase(key);
@@ -621,7 +626,7 @@ void KeyedState::committed(CommitId id) {
     s.erasures.erase(s.erasures.begin(), s.erasures.begin() + static_cast<std::ptrdiff_t>(s.erasures_begin));
     s.erasures_begin = 0;
   }
-  if (s.evict(nullptr)) maybe_cold_.store(true, std::memory_order_relaxed);
+  s.evict(nullptr);
 }
 
 Result<void> KeyedState::fetch(FetchedEntries& entries) const {
@@ -630,7 +635,7 @@ Result<void> KeyedState::fetch(FetchedEntries& entries) const {
   KeyList wanted, full;
   for (std::size_t i = 0; i < entries.keys.count(); ++i) {
     const std::string_view key = entries.keys.key(i);
-    if (s.hints.ask_for(index_hash(key))) continue;
+    if (!s.may_be_cold(key) || s.hints.ask_for(index_hash(key))) continue;
     wanted.add(key);
     full.add(s.prefix, key);
   }
@@ -652,14 +657,16 @@ void KeyedState::adopt(const FetchedEntries& entries) {
       continue;
     }
     const bool found = entries.found[i] != 0;
-    if (!found && !needs_fetch()) continue;  // Known anyway.
+    if (!found && !s.may_be_cold(key)) continue;  // Known anyway.
+    if (found) s.warm_up(key);
     const auto size = found ? static_cast<std::uint32_t>(entries.values[i].size()) : 0;
     Entry* entry = s.insert(at, hash, key, size, !found, found);
     if (size != 0) std::memcpy(entry->value(), entries.values[i].data(), size);
-    if (s.evict(entry)) maybe_cold_.store(true, std::memory_order_relaxed);
+    s.evict(entry);
   }
 }
 
+bool KeyedState::needs_fetch() const { return impl_->all_cold.load(std::memory_order_relaxed) != 0; }
 const Error* KeyedState::error() const { return impl_->error ? &*impl_->error : nullptr; }
 std::size_t KeyedState::resident_bytes() const { return impl_->resident_bytes(); }
 std::size_t KeyedState::resident_count() const { return impl_->count; }

@@ -4,13 +4,14 @@
 // Promise: find, upsert and erase behave as on a map that holds every entry ever written and not erased, whatever is
 // resident. Entries are changed in memory, written by save() (dirty ones only, each once per transaction), and may be
 // evicted (least recently used first) only when clean and committed. Entries that are not resident are read from the
-// StateReader: ahead of the tick by prefetch, else on the spot (counted in cold_reads()).
+// StateReader: ahead of the tick by prefetch, else on the spot (counted in cold_reads()). It counts
+// those that are not resident by the first byte of the key: where there are none, what is not here is nowhere. So a stage that tells
+// kinds of entries apart by it does not have those that fit looked up in the store because others do not.
 //
 // Owned by one stage, used on the task's thread, except for fetch(), which a reader thread calls. After warm-up find,
 // upsert and erase allocate nothing while the number and size of resident entries stay as they were. A resident lookup is
 // a hash and two cache lines; each lookup that makes an entry resident pays for a bounded part of the eviction.
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -87,11 +88,8 @@ class KeyedState {
   Found upsert(std::string_view key, std::uint32_t size);
   // Marks what find() has just returned dirty, without looking it up again. REQUIRES: found.
   void touch(const Found& found);
-  // The same for an entry that the stage can make again from other state after a restart: it is not saved (unless the store
-  // holds something older under its key), and resident until it is erased or given to keep().
-  Found upsert_derived(std::string_view key, std::uint32_t size);
-  Found restore_derived(std::string_view key, std::uint32_t size);  // After load(): makes it again, without asking the store.
-  void keep(std::string_view key);                                  // From now on an entry like any other.
+  // The same without asking the store. REQUIRES: there is no such entry.
+  Found make(std::string_view key, std::uint32_t size);
   void erase(std::string_view key);
   // The same without reading an entry that is not resident. REQUIRES: the entry exists.
   void erase_existing(std::string_view key);
@@ -104,10 +102,10 @@ class KeyedState {
   // Committed entries whose key begins so, in key order, as the StateReader has them now. For looking at a restored state.
   Result<void> scan_committed(std::string_view prefix, const std::function<void(std::string_view key, std::string_view value)>& fn) const;
 
-  // True if some entries may not be resident: then the reader thread fetches ahead. Any thread.
-  bool needs_fetch() const { return maybe_cold_.load(std::memory_order_relaxed); }
-  // Reads `entries.keys` from committed state, but those that are resident: they are taken out of the list, and stay for now. Any
-  // thread, not during load().
+  // True if some entries are not resident: then the reader thread fetches ahead. Any thread.
+  bool needs_fetch() const;
+  // Reads `entries.keys` from committed state, but those that are resident or known to be absent: they are taken out of the list; the
+  // former stay for now. Any thread, not during load().
   Result<void> fetch(FetchedEntries& entries) const;
   // Makes them resident where they are not (absent ones too, as known to be absent), unless they could be out of date: an
   // entry changed after `as_of` and evicted since. The guard keeps the commit per group of keys, so it may refuse too much,
@@ -126,7 +124,6 @@ class KeyedState {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
-  std::atomic<bool> maybe_cold_{false};
 };
 
 }  // namespace weir

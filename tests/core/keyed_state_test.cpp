@@ -79,41 +79,52 @@ TEST(KeyedState, AnEntryMadeAndErasedBetweenTwoSavesLeavesNoTrace) {
   EXPECT_EQ(keyed.resident_count(), 0u);
 }
 
-TEST(KeyedState, WhatIsDerivedIsSavedOnlyOverSomethingOlderOrOnceItIsKept) {
+TEST(KeyedState, MakesAnEntryWithoutAskingTheStore) {
   const auto reader = std::make_shared<MapStateReader>();
-  KeyedState keyed(16384);
-  ASSERT_TRUE(keyed.load(state_of(reader)).ok());
-  put(keyed, "old", "saved");
-  put(keyed, "new", "not yet saved");
+  for (int i = 0; i < 100; ++i) reader->entries["stage.ka" + std::to_string(i)] = std::string(50, 'x');
+  KeyedState keyed(1 << 20);
+  ASSERT_TRUE(keyed.load(state_of(reader), /*preload_bytes=*/0).ok());
+  ASSERT_TRUE(keyed.needs_fetch());
+  std::memcpy(keyed.make("anew", 1).data, "m", 1);
+  keyed.make("agone", 1);
+  keyed.erase("agone");
+  EXPECT_FALSE(keyed.find("awaited").found) << "known to be absent from here on";
+  std::memcpy(keyed.make("awaited", 1).data, "n", 1);
+  EXPECT_EQ(keyed.cold_reads(), 1u);
   commit(keyed, *reader);
-  put(keyed, "young", "not yet saved");
-  for (const char* key : {"old", "young", "derived", "kept", "erased"}) keyed.upsert_derived(key, 1).data[0] = 'm';
-  keyed.erase_existing("erased");
-  commit(keyed, *reader);
-  EXPECT_EQ(reader->entries.at("stage.kold"), "m");
-  EXPECT_FALSE(reader->entries.contains("stage.kyoung"));
-  EXPECT_FALSE(reader->entries.contains("stage.kderived"));
-  EXPECT_FALSE(reader->entries.contains("stage.kkept"));
+  EXPECT_EQ(reader->entries.at("stage.kanew"), "m");
+  EXPECT_EQ(reader->entries.at("stage.kawaited"), "n");
+  EXPECT_FALSE(reader->entries.contains("stage.kagone"));
+}
 
-  for (int i = 0; i < 1000; ++i) put(keyed, "fill" + std::to_string(i), std::string(100, 'x')), commit(keyed, *reader);
-  EXPECT_GT(keyed.evictions(), 0u);
-  for (const char* key : {"young", "derived", "kept"}) EXPECT_EQ(text_of(keyed.find(key)), "m") << "stays resident";
-  keyed.keep("kept");
-  commit(keyed, *reader);
-  EXPECT_EQ(reader->entries.at("stage.kkept"), "m");
+TEST(KeyedState, AKindOfWhichAllEntriesAreResidentIsNotLookedUpInTheStore) {
+  const auto reader = std::make_shared<MapStateReader>();
+  for (int i = 0; i < 10; ++i) reader->entries["stage.ka" + std::to_string(i)] = std::string(50, 'x');
+  for (int i = 0; i < 100; ++i) reader->entries["stage.kb" + std::to_string(i)] = std::string(50, 'x');
+  KeyedState keyed(1 << 20);
+  ASSERT_TRUE(keyed.load(state_of(reader), /*preload_bytes=*/1000).ok());
+  EXPECT_TRUE(keyed.needs_fetch());
+  EXPECT_TRUE(keyed.find("a9").found);
+  EXPECT_FALSE(keyed.find("a10").found);
+  EXPECT_EQ(keyed.cold_reads(), 0u);
+  FetchedEntries entries;
+  for (const char* key : {"a10", "b99", "c"}) entries.keys.add(key);
+  ASSERT_TRUE(keyed.fetch(entries).ok());
+  ASSERT_EQ(entries.keys.count(), 2u) << "c comes after what did not fit";
+  EXPECT_EQ(entries.keys.key(0), "b99");
+  EXPECT_TRUE(keyed.find("b99").found);
+  EXPECT_EQ(keyed.cold_reads(), 1u);
 
-  KeyedState again(1 << 20);
-  ASSERT_TRUE(again.load(state_of(reader)).ok());
-  EXPECT_FALSE(again.find("derived").found);
-  again.restore_derived("derived", 1).data[0] = 'm';
-  again.restore_derived("old", 1).data[0] = 'm';
-  const std::size_t before = reader->entries.size();
-  commit(again, *reader);
-  EXPECT_EQ(reader->entries.size(), before);
-  for (const char* key : {"derived", "old"}) again.erase_existing(key);
-  commit(again, *reader);
-  EXPECT_FALSE(reader->entries.contains("stage.kold"));
-  EXPECT_FALSE(again.find("derived").found);
+  // What is evicted later counts, too.
+  KeyedState small(64 << 10);
+  ASSERT_TRUE(small.load(state_of(std::make_shared<MapStateReader>())).ok());
+  put(small, "a", "1");
+  for (int i = 0; i < 1000; ++i) put(small, "b" + std::to_string(i), std::string(100, 'x')), commit(small, *reader), small.find("a");
+  EXPECT_TRUE(small.needs_fetch());
+  EXPECT_GT(small.evictions(), 0u);
+  const std::uint64_t before = small.cold_reads();
+  EXPECT_FALSE(small.find("a1").found);
+  EXPECT_EQ(small.cold_reads(), before);
 }
 
 TEST(KeyedState, ASmallStateIsResidentAfterLoadAndALargeOneIsReadOnDemand) {
