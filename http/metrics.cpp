@@ -135,7 +135,7 @@ void append_commits(Writer& w) {
           [](const TaskStatus& s) { return double(s.last_commit_us.load()) * 1e-6; });
   w.latency("weir_commit_seconds", "How long commits took.", w.tasks(), &TaskStatus::commit);
   w.latency("weir_tick_seconds", "From taking an event's line on the task's thread to its prediction.", w.inference(), &TaskStatus::tick);
-  w.latency("weir_arrival_seconds", "From an event's arrival in its topic to its prediction; of events from a topic.", w.inference(), &TaskStatus::arrival);
+  w.latency("weir_arrival_seconds", "From an event's arrival in its topic (on Kafka its timestamp) to its prediction; of events from a topic.", w.inference(), &TaskStatus::arrival);
   w.latency("weir_acked_seconds", "From reading a record until the log had what came of it.", w.tasks(), &TaskStatus::acked);
   w.latency("weir_committed_seconds", "From reading a record until readers of committed data saw what came of it.", w.tasks(), &TaskStatus::committed);
 }

@@ -9,7 +9,7 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kBatchBytes = 256u << 10;
-constexpr std::uint32_t kBatchRecords = 8192;
+constexpr std::uint32_t kBatchRecords = 1024;
 constexpr Duration kComeLimit = std::chrono::seconds(30);  // For committed data to come.
 
 // Set by the client's threads when its queue is no longer empty, and by wake().
@@ -169,6 +169,8 @@ class KafkaReader final : public TopicReader {
         append_time_us = rd_kafka_message_timestamp(message.get(), nullptr) * 1000;
       }
       Record record;
+      // Of a producer that sends no such header.
+      record.event_time = EventTime(rd_kafka_message_timestamp(message.get(), nullptr) * 1000);
       record.has_key = message->key != nullptr;
       record.key = {static_cast<const char*>(message->key), record.has_key ? message->key_len : 0};
       record.erases = message->payload == nullptr;

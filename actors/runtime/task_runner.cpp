@@ -23,7 +23,10 @@ constexpr std::uint32_t kPoisonAttempts = 5;
 constexpr std::uint64_t kTurnRecords = 512;
 constexpr std::int64_t kBacklogCommitNs = 100'000'000;
 constexpr std::int64_t kQuietNs = 1'000'000'000;
-constexpr std::uint64_t kArrivalRun = 256;  // Records taken of one input before the others get their turn.
+// Order by arrival: records taken of one input before it is looked which one is next,
+constexpr std::uint64_t kArrivalRun = 256;
+// and such runs of others that an input with records waits for at most, whatever their clocks say.
+constexpr std::uint32_t kPassedOverMax = 64;
 
 void pause_cpu() {
 #if defined(__x86_64__)
@@ -166,14 +169,33 @@ InputQueue* TaskRunner::choose_by_arrival() {
       return input.queue.get();
     }
   }
+  // Behind its inputs a task meets their records in the order in which they came, as if it had been there: else it would go
+  // through all logs it finds while it has still to fetch the first outcomes, and carry their rows about from then on.
+  Input* next = nullptr;
+  bool in_time = true;
   for (std::size_t step = 0; step < inputs_.size(); ++step) {
-    arrival_turn_ = (arrival_turn_ + 1) % inputs_.size();
-    Input& input = inputs_[arrival_turn_];
+    Input& input = inputs_[(arrival_turn_ + 1 + step) % inputs_.size()];
     if (!input.plan->waited || !input.queue->has_next()) continue;
-    arrival_left_ = kArrivalRun - 1;
-    return input.queue.get();
+    const std::int64_t us = arrived_us(input);
+    in_time = in_time && us > 0;
+    if (next == nullptr || (in_time && next->passed_over < kPassedOverMax && (us < arrived_us(*next) || input.passed_over >= kPassedOverMax)))
+      next = &input;
   }
-  return nullptr;
+  if (next == nullptr) return nullptr;
+  for (Input& input : inputs_)
+    if (&input != next && input.plan->waited && input.queue->has_next()) ++input.passed_over;
+  next->passed_over = 0;
+  arrival_turn_ = static_cast<std::size_t>(next - inputs_.data());
+  arrival_left_ = kArrivalRun - 1;
+  return next->queue.get();
+}
+
+// When its next record was appended to its topic; 0: it comes from a file. REQUIRES: it has one.
+std::int64_t TaskRunner::arrived_us(Input& input) const {
+  if (!input.plan->parsed) return 0;
+  if (const std::int64_t us = input.queue->peek()->sent_us; us > 0) return us;
+  const InputBatch* batch = input.queue->head_batch();
+  return batch->topic_batch == nullptr ? 0 : batch->topic_batch->append_time_us();
 }
 
 bool TaskRunner::declare_idle() {

@@ -66,12 +66,14 @@ class TaskRunner final : public Runner {
     bool met = false;               // Its first record of this start has been parsed, or refused unparsed.
     bool attempted = false;         // The attempt at its next record is counted.
     bool poisoned = false;          // Its next record has killed the task: refuse it unprocessed.
+    std::uint32_t passed_over = 0;  // Order by arrival: runs that others had since its last, while it had records.
     InputBatch* adopted = nullptr;  // The batch whose fetched entries the stages have.
     CommitSlot::Work::InputMark mark;
   };
 
   InputQueue* choose();
   InputQueue* choose_by_arrival();
+  std::int64_t arrived_us(Input& input) const;
   void drain_rings();
   void return_batches();
   bool declare_idle();

@@ -192,6 +192,72 @@ TEST_F(RunnerTest, IsDrainedBeforeItEndsAndIdlesNoMore) {
   EXPECT_EQ(std::ranges::count(last, Turn::kDrained), 0);
 }
 
+// 2,000 logs, one a second, and the outcome of each 1,000 seconds later, all of it there at the start.
+TEST_F(RunnerTest, ByArrivalMeetsWhatItFindsInTheOrderInWhichItCame) {
+  const auto produce_from = [&](Topic topic, int seconds) {
+    for (int piece = 0; piece < 8; ++piece) {
+      Transaction t;
+      for (int id = 250 * piece; id < 250 * (piece + 1); ++id) {
+        const std::string text = line(id, seconds + id);
+        Record record;
+        record.value = text;
+        record.event_time = EventTime(1'000'000LL * (seconds + id));
+        t.append(topic, record);
+      }
+      ASSERT_TRUE(producer->commit(t).ok());
+    }
+  };
+  produce_from(Topic::kLogs, 1000);
+  produce_from(Topic::kOutcomes, 2000);
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  end(plan);
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(runner.reader(0).step(Duration(0)).ok());  // The outcomes come later.
+  const auto turn = drive(runner, 10000);
+  ASSERT_TRUE(turn.ok()) << turn.error().what;
+  ASSERT_EQ(*turn, Turn::kEnded);
+  int ahead = 0, ahead_max = 0;
+  for (const std::string& text : published()) {
+    ahead += text.starts_with("logs ") ? 1 : -1;
+    ahead_max = std::max(ahead_max, ahead);
+  }
+  EXPECT_EQ(ahead, 0);
+  EXPECT_GE(ahead_max, 1000);
+  EXPECT_LE(ahead_max, 1000 + 256);
+}
+
+// Whatever the clocks of two topics say, none waits for ever.
+TEST_F(RunnerTest, ByArrivalAnInputOfTheFutureIsReadAllTheSame) {
+  const auto produce_all = [&](Topic topic, int count, std::int64_t us) {
+    Transaction t;
+    for (int i = 0; i < count; ++i) {
+      const std::string text = line(i, 5);
+      Record record;
+      record.value = text;
+      record.event_time = EventTime(us);
+      t.append(topic, record);
+    }
+    ASSERT_TRUE(producer->commit(t).ok());
+  };
+  constexpr int kRuns = 200;
+  produce_all(Topic::kLogs, kRuns * 256, 1'000'000);
+  produce_all(Topic::kOutcomes, 1000, 4'000'000'000'000'000);
+  TaskPlan plan = plan_of(OrderPolicy::kArrival);
+  end(plan);
+  TaskRunner runner(plan, *log, clock, status);
+  ASSERT_TRUE(runner.open().ok());
+  const auto turn = drive(runner, 10000);
+  ASSERT_TRUE(turn.ok()) << turn.error().what;
+  int logs = 0, outcomes_before_the_last_log = 0;
+  for (const std::string& text : published()) {
+    const bool is_log = text.starts_with("logs ");
+    logs += is_log ? 1 : 0;
+    outcomes_before_the_last_log += !is_log && logs < kRuns * 256 ? 1 : 0;
+  }
+  EXPECT_EQ(outcomes_before_the_last_log, kRuns / 64 * 256);
+}
+
 TEST_F(RunnerTest, CountsWhatItHasCommittedAndTellsWhatItLags) {
   const TaskPlan plan = plan_of(OrderPolicy::kArrival);
   const InputStatus& logs = status.inputs.of(InputId::kLogs, PartitionId(0), "logs");
