@@ -1,7 +1,12 @@
 #include "storage/kafka_client.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
 #include <limits>
 #include <thread>
 
@@ -14,6 +19,7 @@ constexpr Duration kAskAgainAfter = std::chrono::milliseconds(20);
 constexpr Duration kNewsTravelFor = std::chrono::seconds(3);
 constexpr int kCallLimitMs = 5000;  // One call; calls are repeated until reach_limit.
 constexpr int kFirstCallMs = 1000;
+constexpr Duration kCloseLimit = std::chrono::seconds(10);
 constexpr Duration kRefusedMax = std::chrono::seconds(3);  // A broker that has just started may not know its users yet.
 
 int call_limit_ms(const KafkaLogOptions& options) { return std::clamp(milliseconds(options.reach_limit), 1, kCallLimitMs); }
@@ -32,6 +38,7 @@ bool is_refusal(std::string_view text) {
 
 void keep_last_words(const rd_kafka_t* client, int level, const char* facility, const char* text) {
   auto* words = static_cast<KafkaLastWords*>(rd_kafka_opaque(client));
+  if (words != nullptr && words->left) return;
   if (words != nullptr && words->lines) words->lines(text);
   if (words == nullptr || (level > kLogWarning && !is_refusal(text))) return;
   if (std::string_view(facility) == "CONFWARN") return;  // A property for producers given to a consumer: the config has one list for all.
@@ -53,7 +60,9 @@ std::string refusal_advice(const KafkaSecurity& security, std::string_view said)
 // Gives the client a token, or says why there is none. Called from a thread of the client's.
 void refresh_token(rd_kafka_t* client, const char*, void* opaque) {
   const auto fresh = [&]() -> Result<void> {
-    TRY_ASSIGN(const std::string token, static_cast<KafkaLastWords*>(opaque)->token());
+    auto* words = static_cast<KafkaLastWords*>(opaque);
+    if (words->left) return Error{ErrorCode::kUnavailable, "its user has gone"};
+    TRY_ASSIGN(const std::string token, words->token());
     TRY_ASSIGN(const TokenClaims claims, claims_of(token));
     std::array<char, 256> text;
     if (rd_kafka_oauthbearer_set_token(client, token.c_str(), claims.expires_s * 1000, claims.subject.c_str(), nullptr, 0, text.data(),
@@ -105,6 +114,26 @@ Result<void> error_of_topics(const rd_kafka_topic_result_t* const* results, std:
 }
 
 }  // namespace
+
+bool close_within(std::function<void()> close, Duration limit) {
+  auto ended = std::make_shared<std::promise<void>>();
+  const std::future<void> end = ended->get_future();
+  std::thread([close = std::move(close), ended] {
+    close();
+    ended->set_value();
+  }).detach();
+  if (end.wait_for(limit) == std::future_status::ready) return true;
+  static std::once_flag once;
+  std::call_once(once, [] {
+    ::on_exit(
+        [](int status, void*) {
+          std::fflush(nullptr);
+          ::_exit(status);
+        },
+        nullptr);
+  });
+  return false;
+}
 
 void KafkaLastWords::set(std::string text) {
   std::lock_guard lock(mutex_);
@@ -164,7 +193,12 @@ Result<KafkaHandle> make_kafka_handle(const KafkaLogOptions& options, rd_kafka_t
   rd_kafka_conf_set_opaque(conf.get(), handle.words.get());
   rd_kafka_conf_set_log_cb(conf.get(), keep_last_words);
   if (prepare != nullptr) prepare(conf.get());
-  handle.client.reset(rd_kafka_new(type, conf.get(), text.data(), text.size()));
+  handle.client.reset(rd_kafka_new(type, conf.get(), text.data(), text.size()), [words = handle.words](rd_kafka_t* client) {
+    if (client == nullptr) return;
+    // Consumers here are in no group: there is nothing to leave, and a close can block for ever (librdkafka < 2.1).
+    const auto destroy = [client, words] { rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); };
+    words->left = !close_within(destroy, kCloseLimit);
+  });
   if (!handle.client) return Error{ErrorCode::kConfig, std::string("Kafka client: ") + text.data()};
   conf.release();  // Now the client's.
   // On a thread of the client's own: not every handle is polled, and none of them all the time.

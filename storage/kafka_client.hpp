@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -19,9 +20,11 @@
 
 namespace weir {
 
+// Runs `close` on a thread of its own and waits for its end, for `limit` at most. False: it goes on. When the process exits it then
+// does so at once, with its exit code, but without the destructors of what the thread may still use.
+bool close_within(std::function<void()> close, Duration limit);
+
 struct KafkaDeleter {
-  // Consumers here are in no group: there is nothing to leave, and a close can block for ever (librdkafka < 2.1).
-  void operator()(rd_kafka_t* p) const { rd_kafka_destroy_flags(p, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
   void operator()(rd_kafka_conf_t* p) const { rd_kafka_conf_destroy(p); }
   void operator()(rd_kafka_topic_t* p) const { rd_kafka_topic_destroy(p); }
   void operator()(rd_kafka_queue_t* p) const { rd_kafka_queue_destroy(p); }
@@ -51,6 +54,8 @@ class KafkaLastWords {
   // empty, and are set before the client is made.
   std::function<Result<std::string>()> token;
   std::function<void(std::string_view)> lines;
+  // The client could not be closed, and whom these two speak of may be gone: they are not called any more.
+  std::atomic<bool> left{false};
 
  private:
   mutable std::mutex mutex_;
@@ -58,10 +63,11 @@ class KafkaLastWords {
   std::optional<std::chrono::steady_clock::time_point> refused_since_;
 };
 
-// A handle with the settings that all have in common. Its callbacks' opaque is `words`.
+// A handle with the settings that all have in common. Its callbacks' opaque is `words`. Its client is closed within a limit, or left
+// behind: some of librdkafka's do not end where brokers or partitions have gone (2.0.2: its 4187 and 4724).
 struct KafkaHandle {
-  std::unique_ptr<KafkaLastWords> words = std::make_unique<KafkaLastWords>();
-  KafkaPtr<rd_kafka_t> client;
+  std::shared_ptr<KafkaLastWords> words = std::make_shared<KafkaLastWords>();
+  std::shared_ptr<rd_kafka_t> client;
   rd_kafka_t* get() const { return client.get(); }
   // ": <last words>", or nothing.
   std::string said() const;

@@ -1,12 +1,35 @@
 // What a config may tell the Kafka client, how its security becomes properties, and what is read from a token.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <future>
+
 #include "storage/kafka_client.hpp"
 #include "storage/kafka_security.hpp"
 #include "tests/storage/storage_support.hpp"
 
 namespace weir {
 namespace {
+
+TEST(CloseWithin, TellsWhetherItEnded) {
+  bool closed = false;
+  EXPECT_TRUE(close_within([&] { closed = true; }, std::chrono::seconds(60)));
+  EXPECT_TRUE(closed);
+}
+
+TEST(CloseWithin, AProcessLeavesWithItsCodeWhateverDoesNotEnd) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // It starts a thread.
+  EXPECT_EXIT(
+      {
+        static struct Used {
+          ~Used() { std::abort(); }
+        } used;
+        std::promise<void> never;
+        std::printf("said before");  // Into a buffer.
+        if (!close_within([end = never.get_future().share()] { end.wait(); }, std::chrono::milliseconds(10))) std::exit(3);
+      },
+      testing::ExitedWithCode(3), "");
+}
 
 TEST(KafkaProperty, OneThatTheClientKnowsIsTaken) {
   EXPECT_TRUE(check_kafka_property("socket.timeout.ms", "30000").ok());
