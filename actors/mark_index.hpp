@@ -35,7 +35,6 @@ class MarkIndex {
     }
     return false;
   }
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[home_of(short_of(hash))]); }
   void clear();
 
  private:

@@ -53,7 +53,6 @@ class Placement : public testing::Test {
     const std::uint64_t examples = wait_for_answers(inference, feed);
     EXPECT_TRUE(wait_until([&] { return records_of_tasks(learning.data, "learning") == examples; }));
   }
-  // The newest version on `predictions`, all of them of that model.
   // What was learnt one way does not go on the other, and no topic is changed for it.
   static void expect_refused(const FlightsRun& other) {
     const ProcessResult refused = run_weir(other.arguments("run", {"--quiet"}));
