@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
@@ -20,9 +21,12 @@ constexpr Duration kNewsTravelFor = std::chrono::seconds(3);
 constexpr int kCallLimitMs = 5000;  // One call; calls are repeated until reach_limit.
 constexpr int kFirstCallMs = 1000;
 constexpr Duration kCloseLimit = std::chrono::seconds(10);
+constexpr Duration kNextCloseLimit = std::chrono::seconds(1);  // Once one has not ended: a process may have many.
 constexpr Duration kRefusedMax = std::chrono::seconds(3);  // A broker that has just started may not know its users yet.
 
 int call_limit_ms(const KafkaLogOptions& options) { return std::clamp(milliseconds(options.reach_limit), 1, kCallLimitMs); }
+
+std::atomic<int> left_behind{0};  // Clients.
 
 constexpr int kLogWarning = 4;
 constexpr int kLogInfo = 6;
@@ -116,6 +120,7 @@ Result<void> error_of_topics(const rd_kafka_topic_result_t* const* results, std:
 }  // namespace
 
 bool close_within(std::function<void()> close, Duration limit) {
+  if (left_behind > 0) limit = std::min(limit, kNextCloseLimit);
   auto ended = std::make_shared<std::promise<void>>();
   const std::future<void> end = ended->get_future();
   std::thread([close = std::move(close), ended] {
@@ -123,15 +128,14 @@ bool close_within(std::function<void()> close, Duration limit) {
     ended->set_value();
   }).detach();
   if (end.wait_for(limit) == std::future_status::ready) return true;
-  static std::once_flag once;
-  std::call_once(once, [] {
-    ::on_exit(
-        [](int status, void*) {
-          std::fflush(nullptr);
-          ::_exit(status);
-        },
-        nullptr);
-  });
+  if (left_behind.fetch_add(1) > 0) return false;
+  ::on_exit(
+      [](int status, void*) {
+        std::fprintf(stderr, "weir: %d of the process's Kafka clients did not end in time; they are left behind\n", left_behind.load());
+        std::fflush(nullptr);
+        ::_exit(status);
+      },
+      nullptr);
   return false;
 }
 

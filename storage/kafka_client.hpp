@@ -20,8 +20,9 @@
 
 namespace weir {
 
-// Runs `close` on a thread of its own and waits for its end, for `limit` at most. False: it goes on. When the process exits it then
-// does so at once, with its exit code, but without the destructors of what the thread may still use.
+// Runs `close` on a thread of its own and waits for its end, for `limit` at most, or a second once another has not ended. False: it
+// goes on. When the process exits it then says so and leaves at once, with its exit code, but without the destructors of what the
+// thread may still use.
 bool close_within(std::function<void()> close, Duration limit);
 
 struct KafkaDeleter {
