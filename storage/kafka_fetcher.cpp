@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kQueuedRecords = 10'000;
 constexpr std::size_t kQueuedKb = 8192;
 constexpr int kWakeLimitMs = 500;
+constexpr int kFetchBytes = 100'000;  // Worth an answer of its own before its wait has passed.
 
 }  // namespace
 
@@ -84,14 +85,17 @@ void KafkaPartition::abandon_client() {
 
 Result<std::shared_ptr<KafkaPartition::Client>> KafkaFetchers::make_client() const {
   auto out = std::make_shared<KafkaPartition::Client>();
+  const bool waits = milliseconds(options_.fetch_wait) > 0;
   TRY_ASSIGN(out->handle, make_kafka_handle(options_, RD_KAFKA_CONSUMER,
                                             {{"isolation.level", "read_committed"},
                                              {"enable.auto.commit", "false"},
                                              {"enable.auto.offset.store", "false"},
                                              {"enable.partition.eof", "true"},
                                              {"auto.offset.reset", "error"},
-                                             // Data comes at once. So long takes the end to be told, and a partition that is added.
-                                             {"fetch.wait.max.ms", "50"},
+                                             // So long takes the end to be told, and a partition that is added; data comes at
+                                             // once unless it may wait.
+                                             {"fetch.min.bytes", waits ? std::to_string(kFetchBytes) : "1"},
+                                             {"fetch.wait.max.ms", std::to_string(waits ? milliseconds(options_.fetch_wait) : 50)},
                                              {"fetch.error.backoff.ms", "20"},
                                              {"socket.timeout.ms", "10000"},
                                              {"fetch.message.max.bytes", "1048576"},

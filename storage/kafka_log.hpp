@@ -26,6 +26,9 @@ struct KafkaLogOptions {
   Duration transaction_timeout = std::chrono::seconds(30);  // A dead process' open transaction holds readers up this long.
   // A task's changelog is written anew once it holds so much more than twice the state.
   std::uint64_t changelog_bytes_min = 64u << 20;
+  // How long the brokers may wait for more records before they answer a fetch: fewer answers, less work for both. 0: what there
+  // is comes at once.
+  Duration fetch_wait{};
   bool at_least_once = false;  // Outputs at once, positions and state later (kafka_at_least_once.hpp).
   // For commands beside a running process: recover() fences nobody and counts no attempt, commit gives kIo.
   bool read_only = false;
