@@ -1,7 +1,6 @@
 #include "actors/mark_index.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "core/base/check.hpp"
 
@@ -13,14 +12,11 @@ constexpr std::size_t kSlotsMax = std::size_t{1} << 31;
 
 }  // namespace
 
-void MarkIndex::Free::operator()(Slot* slots) const { std::free(slots); }
-
 MarkIndex::MarkIndex(std::size_t bytes)
     : count_(static_cast<std::uint32_t>(std::clamp(bytes / sizeof(Slot), kSlotsMin, kSlotsMax))),
       capacity_(count_ / 4 * 3),
-      slots_(static_cast<Slot*>(std::calloc(count_, sizeof(Slot)))) {  // Its pages are the system's zeros until they are used.
-  CHECK(slots_ != nullptr);
-}
+      room_(count_ * sizeof(Slot)),
+      slots_(static_cast<Slot*>(room_.data())) {}
 
 void MarkIndex::add(std::uint64_t hash, std::uint64_t page) {
   CHECK(size_ < capacity_);
@@ -51,7 +47,7 @@ bool MarkIndex::erase(std::uint64_t hash, std::uint64_t page) {
 }
 
 void MarkIndex::clear() {
-  if (size_ != 0) std::fill_n(slots_.get(), count_, Slot{});
+  if (size_ != 0) std::fill_n(slots_, count_, Slot{});
   size_ = 0;
 }
 

@@ -8,7 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+
+#include "core/base/wide_room.hpp"
 
 namespace weir {
 
@@ -43,9 +44,6 @@ class MarkIndex {
     std::uint32_t hash;
     std::uint32_t page;  // Modulo kPages, + 1; 0: free.
   };
-  struct Free {
-    void operator()(Slot* slots) const;
-  };
   static std::uint32_t short_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   static std::uint32_t page_word(std::uint64_t page) { return static_cast<std::uint32_t>(page % kPages) + 1; }
   std::size_t home_of(std::uint32_t hash) const { return static_cast<std::size_t>(hash * std::uint64_t{count_} >> 32); }
@@ -54,7 +52,8 @@ class MarkIndex {
   std::uint32_t count_;
   std::uint64_t capacity_;
   std::uint64_t size_ = 0;
-  std::unique_ptr<Slot[], Free> slots_;
+  WideRoom room_;
+  Slot* slots_;  // In it.
 };
 
 }  // namespace weir

@@ -92,8 +92,10 @@ class AtLeastOnceStore final : public TaskStore {
     const auto until = std::chrono::steady_clock::now() + core_->options.reach_limit;
     for (;;) {
       std::optional<KafkaFailure> failure;
-      for (KafkaAppend& append : appends)
-        if (!failure) failure = append_all(*outputs_, append);
+      for (KafkaAppend& append : appends) {
+        append.begin();
+        if (!failure) failure = append_some(*outputs_, append);
+      }
       if (auto flushed = outputs_->flush(); !failure) failure = std::move(flushed);
       for (const KafkaAppend& append : appends)
         if (!failure && append.appended.failed != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -80,6 +80,11 @@ struct KafkaAppend {
   PartitionId partition;
   const RecordBatch* records = nullptr;
   KafkaAppended appended;
+  ByteReader left{{}};  // Records that are still to be appended.
+  void begin() {
+    appended.begin();
+    left = ByteReader(records->bytes());
+  }
   // Its records are committed: readers of this process need not wait for the brokers to say so.
   void raise_end() const {
     if (appended.last >= 0) topic->ends[static_cast<std::size_t>(partition.value)].raise(Offset(appended.last).next());
@@ -87,7 +92,8 @@ struct KafkaAppend {
 };
 // kConfig: a record of it is for a partition that is not there.
 Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpec& spec, const Transaction& transaction);
-std::optional<KafkaFailure> append_all(KafkaProducer& producer, KafkaAppend& append);
+// So many of what is left of it, at most.
+std::optional<KafkaFailure> append_some(KafkaProducer& producer, KafkaAppend& append, std::size_t count = SIZE_MAX);
 
 std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec);
 

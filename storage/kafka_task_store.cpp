@@ -362,10 +362,17 @@ class KafkaTaskStore final : public TaskStore {
     for (const KafkaAppend& append : appends) TRY(transactions_.warm(append.topic->spec.name));
     KafkaAppended changelog_end{.request_bytes = core_->request_bytes_of(changelog_)};
     const auto fill = [&](KafkaProducer& producer) -> std::optional<KafkaFailure> {
-      for (KafkaAppend& append : appends)
-        if (auto failure = append_all(producer, append)) return failure;
+      // A partition joins the transaction a millisecond after its first record, and until then the client's thread turns in a
+      // loop (librdkafka < 2.4, librdkafka#4671): all join at once.
+      for (KafkaAppend& append : appends) {
+        append.begin();
+        if (auto failure = append_some(producer, append, 1)) return failure;
+      }
       changelog_end.begin();
-      return append_changes(producer, changelog_end);
+      if (auto failure = append_changes(producer, changelog_end, 0, 1)) return failure;
+      for (KafkaAppend& append : appends)
+        if (auto failure = append_some(producer, append)) return failure;
+      return append_changes(producer, changelog_end, 1, changes_.size());
     };
     acked_ns_ = 0;
     for (int unknown = 0;; ++unknown) {
@@ -522,10 +529,11 @@ class KafkaTaskStore final : public TaskStore {
     changes_local_.put("", key, body);
   }
 
-  std::optional<KafkaFailure> append_changes(KafkaProducer& producer, KafkaAppended& appended) {
+  std::optional<KafkaFailure> append_changes(KafkaProducer& producer, KafkaAppended& appended, std::size_t from, std::size_t to) {
     auto topic = producer.topic(changelog_);
     if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
-    for (const Change& change : changes_) {
+    for (std::size_t i = from; i < to; ++i) {
+      const Change& change = changes_[i];
       Record record;
       record.has_key = true;
       record.key = sealed_.view(change.at, change.key_bytes);
@@ -624,16 +632,14 @@ Result<std::vector<KafkaAppend>> kafka_appends_of(KafkaCore& core, const TaskSpe
   return out;
 }
 
-std::optional<KafkaFailure> append_all(KafkaProducer& producer, KafkaAppend& append) {
-  append.appended.begin();
+std::optional<KafkaFailure> append_some(KafkaProducer& producer, KafkaAppend& append, std::size_t count) {
   auto topic = producer.topic(append.topic->spec.name);
   if (!topic.ok()) return KafkaFailure{KafkaAction::kAbort, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, topic.error()};
-  std::optional<KafkaFailure> failure;
-  const bool whole = append.records->for_each([&](Offset, const Record& record) {
-    if (!failure) failure = producer.append(*topic, append.partition, record, /*headers=*/true, append.appended);
-  });
-  CHECK(whole);
-  return failure;
+  Record record;
+  for (; count > 0 && decode_record(append.left, record); --count)
+    if (auto failure = producer.append(*topic, append.partition, record, /*headers=*/true, append.appended)) return failure;
+  CHECK(append.left.ok());
+  return std::nullopt;
 }
 
 std::unique_ptr<TaskStore> make_kafka_task_store(std::shared_ptr<KafkaCore> core, const TaskSpec& spec) {

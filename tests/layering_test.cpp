@@ -92,6 +92,7 @@ const std::map<std::string_view, Names> kExceptions = {
     {"core/base/crash_point.cpp",
      {"fcntl.h", "unistd.h", "getenv", "std::getenv", "mutex"}},  // Told by the environment; it kills.
     {"core/base/crc32c.cpp", {"sys/"}},                           // Asks which instructions there are.
+    {"core/base/wide_room.cpp", {"sys/"}},                        // Asks for huge pages.
 };
 
 bool begins_with_any(std::string_view text, const Names& beginnings) {
