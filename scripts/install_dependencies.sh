@@ -12,7 +12,7 @@ set -euo pipefail
 
 build=(
   ccache cmake g++ ninja-build pkg-config
-  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgtest-dev libhwy-dev libisal-dev liblz4-dev libprotobuf-dev
+  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgoogle-perftools-dev libgtest-dev libhwy-dev libisal-dev liblz4-dev libprotobuf-dev
   librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 # The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.
@@ -24,8 +24,8 @@ kafka=(kcat maven openjdk-17-jdk-headless openssl)  # The JDK, for the tests: do
 peers=(maven openjdk-17-jdk-headless)
 # The libraries that the program names, and whom to trust with TLS.
 runtime=(
-  ca-certificates libc6 libcaf-core0.17 libgcc-s1 libisal2 liblz4-1 librdkafka1 librocksdb7.8 libsimdjson14 libstdc++6 libxxhash0
-  libyaml-cpp0.7 libzstd1 zlib1g
+  ca-certificates libc6 libcaf-core0.17 libgcc-s1 libisal2 liblz4-1 librdkafka1 librocksdb7.8 libsimdjson14 libstdc++6
+  libtcmalloc-minimal4 libxxhash0 libyaml-cpp0.7 libzstd1 zlib1g
 )
 bench=(python3 python3-venv)  # An environment for the rivals: bench/rivals.py.
 
