@@ -527,7 +527,8 @@ TEST(Codec, SumsCapacitiesAndCandidatesAreWhatProtocReads) {
   EXPECT_FALSE(sums.clamped());
   EXPECT_EQ(sums.event_time_us(), -7);
   NeuronSum back;
-  ASSERT_TRUE(decode_neuron_sum(sums.SerializeAsString(), back));
+  const std::string written = sums.SerializeAsString();  // What is decoded looks into it.
+  ASSERT_TRUE(decode_neuron_sum(written, back));
   EXPECT_EQ(back, sum);
   sums.set_sum(std::numeric_limits<std::int32_t>::min());
   ASSERT_TRUE(decode_neuron_sum(sums.SerializeAsString(), back));
