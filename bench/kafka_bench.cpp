@@ -21,7 +21,7 @@ struct Scale {
   double latency_s = 20.0;
   double idle_s = 10.0;
   int starts = 5;
-  std::int64_t fill = 400'000;  // About a gigabyte of state.
+  std::int64_t fill = 1'000'000;  // About a gigabyte of state.
 };
 
 std::string job_config() { return source_path("bench/peers/weir.yaml"); }
