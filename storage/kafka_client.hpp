@@ -85,6 +85,7 @@ class KafkaAdmin {
  public:
   // kConfig: the brokers turn this client away. `lines`: is told what the client learns of the brokers.
   static Result<std::unique_ptr<KafkaAdmin>> open(const KafkaLogOptions& options, std::function<void(std::string_view)> lines = {});
+  static Result<std::unique_ptr<KafkaAdmin>> open(KafkaLogOptions&& options, std::function<void(std::string_view)> lines = {}) = delete;  // It keeps them.
 
   const std::string& cluster_id() const { return cluster_id_; }
   const KafkaHandle& handle() const { return handle_; }

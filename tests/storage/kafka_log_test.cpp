@@ -195,7 +195,8 @@ TEST_F(KafkaLogTest, EmptiesALocalStoreThatDoesNotFit) {
     ASSERT_OK(log->create(topic_spec(Topic::kPredictions)));
     ASSERT_OK(commit(*started_task(*log), "1"));
   }
-  const auto admin = KafkaAdmin::open(options());
+  const KafkaLogOptions used = options();
+  const auto admin = KafkaAdmin::open(used);
   ASSERT_OK(admin);
   const std::int64_t now_us = system_clock().wall_us();
   const std::int64_t week_us = std::int64_t(7) * 24 * 3600 * 1'000'000;
@@ -241,7 +242,8 @@ TEST_F(KafkaLogTest, ReadingOnlyFencesNobody) {
 }
 
 TEST_F(KafkaLogTest, RefusesTopicsWhoseSettingsWouldHurt) {
-  const auto admin = KafkaAdmin::open(options());
+  const KafkaLogOptions used = options();
+  const auto admin = KafkaAdmin::open(used);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.predictions", 1, {{"message.timestamp.type", "CreateTime"}}));
   const auto log = open();
@@ -253,7 +255,8 @@ TEST_F(KafkaLogTest, RefusesTopicsWhoseSettingsWouldHurt) {
 }
 
 TEST_F(KafkaLogTest, LeavesSomebodyElsesTopicAsItIs) {
-  const auto admin = KafkaAdmin::open(options());
+  const KafkaLogOptions used = options();
+  const auto admin = KafkaAdmin::open(used);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.clicks", 2, {{"retention.ms", "86400000"}}));
   const auto log = open();
@@ -265,7 +268,8 @@ TEST_F(KafkaLogTest, LeavesSomebodyElsesTopicAsItIs) {
 
 // A transaction goes out in requests as large as its topics take, and not larger.
 TEST_F(KafkaLogTest, ATransactionLargerThanARequestOfItsTopic) {
-  const auto admin = KafkaAdmin::open(options());
+  const KafkaLogOptions used = options();
+  const auto admin = KafkaAdmin::open(used);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.predictions", 1, {{"max.message.bytes", "65536"}, {"message.timestamp.type", "LogAppendTime"}}));
   ASSERT_OK((*admin)->create("demo.examples", 1, {{"message.timestamp.type", "LogAppendTime"}}));  // As large as the brokers take.
