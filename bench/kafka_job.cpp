@@ -260,12 +260,17 @@ RateFigures measure_rate(const KafkaBroker& broker, const Engine& engine, int pa
 
   std::vector<std::int64_t> fed(static_cast<std::size_t>(partitions), 0);
   std::int64_t known = 0;
-  for (double moved = now_seconds(); feed == Feed::kBehind && sender.outcomes() < count;) {
+  double moved = now_seconds();
+  const auto grown_still = [&] {  // Throws where nothing moves any more.
     run.check_alive();
-    const std::vector<std::int64_t> ends = grown();
+    std::vector<std::int64_t> ends = grown();
     if (sum(ends) > known) moved = now_seconds();
     known = sum(ends);
     if (now_seconds() - moved > kStillSecondsMax) throw Void("it stands still at " + std::to_string(known) + " of " + std::to_string(sender.logs()) + " logs");
+    return ends;
+  };
+  while (feed == Feed::kBehind && sender.outcomes() < count) {
+    const std::vector<std::int64_t> ends = grown_still();
     for (int p = 0; p < partitions; ++p) {
       std::int64_t& next = fed[static_cast<std::size_t>(p)];
       for (; next < wanted[static_cast<std::size_t>(p)] && next + lead_share < ends[static_cast<std::size_t>(p)]; ++next) sender.outcome(next * partitions + p);
@@ -274,12 +279,7 @@ RateFigures measure_rate(const KafkaBroker& broker, const Engine& engine, int pa
     pause_ms(10);
   }
   // Who read the predictions as they come would take a fifth of a core from the engine, and broker's work.
-  for (double moved = now_seconds(); sum(grown()) < sender.logs(); pause_ms(10)) {
-    run.check_alive();
-    const std::int64_t now = sum(grown());
-    if (std::exchange(known, now) < now) moved = now_seconds();
-    if (now_seconds() - moved > kStillSecondsMax) throw Void("it stands still at " + std::to_string(now) + " of " + std::to_string(sender.logs()) + " logs");
-  }
+  while (sum(grown_still()) < sender.logs()) pause_ms(10);
   const std::int64_t unlearnt = wait_until_learnt(run, sender, wanted);
   RateFigures out;
   out.cpu_per_million = (run.child().cpu_seconds() - cpu_before) / double(count) * 1e6;

@@ -12,8 +12,8 @@ set -euo pipefail
 
 build=(
   ccache cmake g++ ninja-build pkg-config
-  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgoogle-perftools-dev libgtest-dev libhwy-dev libisal-dev liblz4-dev libprotobuf-dev
-  librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
+  libbenchmark-dev libboost1.81-dev libcaf-dev libcli11-dev libgoogle-perftools-dev libgtest-dev libhwy-dev libisal-dev liblz4-dev
+  libprotobuf-dev librdkafka-dev librocksdb-dev libsimdjson-dev libxxhash-dev libyaml-cpp-dev libzstd-dev protobuf-compiler zlib1g-dev
 )
 # The fuzz targets need clang's libFuzzer, and llvm-14 its symboliser.
 test=(bsdutils clang-14 libclang-rt-14-dev llvm-14 python3 python3-jsonschema python3-yaml)

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 class KafkaLogTest : public testing::Test {
  protected:
   KafkaLogTest() { delete_kafka_topics("demo."); }
+  const KafkaLogOptions options_ = options();  // For who keeps them.
 
   static KafkaLogOptions options() {
     KafkaLogOptions out;
@@ -195,8 +196,7 @@ TEST_F(KafkaLogTest, EmptiesALocalStoreThatDoesNotFit) {
     ASSERT_OK(log->create(topic_spec(Topic::kPredictions)));
     ASSERT_OK(commit(*started_task(*log), "1"));
   }
-  const KafkaLogOptions used = options();
-  const auto admin = KafkaAdmin::open(used);
+  const auto admin = KafkaAdmin::open(options_);
   ASSERT_OK(admin);
   const std::int64_t now_us = system_clock().wall_us();
   const std::int64_t week_us = std::int64_t(7) * 24 * 3600 * 1'000'000;
@@ -242,8 +242,7 @@ TEST_F(KafkaLogTest, ReadingOnlyFencesNobody) {
 }
 
 TEST_F(KafkaLogTest, RefusesTopicsWhoseSettingsWouldHurt) {
-  const KafkaLogOptions used = options();
-  const auto admin = KafkaAdmin::open(used);
+  const auto admin = KafkaAdmin::open(options_);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.predictions", 1, {{"message.timestamp.type", "CreateTime"}}));
   const auto log = open();
@@ -255,8 +254,7 @@ TEST_F(KafkaLogTest, RefusesTopicsWhoseSettingsWouldHurt) {
 }
 
 TEST_F(KafkaLogTest, LeavesSomebodyElsesTopicAsItIs) {
-  const KafkaLogOptions used = options();
-  const auto admin = KafkaAdmin::open(used);
+  const auto admin = KafkaAdmin::open(options_);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.clicks", 2, {{"retention.ms", "86400000"}}));
   const auto log = open();
@@ -268,8 +266,7 @@ TEST_F(KafkaLogTest, LeavesSomebodyElsesTopicAsItIs) {
 
 // A transaction goes out in requests as large as its topics take, and not larger.
 TEST_F(KafkaLogTest, ATransactionLargerThanARequestOfItsTopic) {
-  const KafkaLogOptions used = options();
-  const auto admin = KafkaAdmin::open(used);
+  const auto admin = KafkaAdmin::open(options_);
   ASSERT_OK(admin);
   ASSERT_OK((*admin)->create("demo.predictions", 1, {{"max.message.bytes", "65536"}, {"message.timestamp.type", "LogAppendTime"}}));
   ASSERT_OK((*admin)->create("demo.examples", 1, {{"message.timestamp.type", "LogAppendTime"}}));  // As large as the brokers take.
